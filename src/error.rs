@@ -1,0 +1,127 @@
+//! The one error type: what happened, to which object, and what to run next.
+
+use std::fmt;
+
+/// Why a command failed. Each kind has its own exit code, see [`Kind::exit_code`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// infra.toml is wrong; nothing was called.
+    Config,
+    /// The command line or the state of things does not allow the request.
+    Usage,
+    /// Something that must be on this machine is missing or in the way.
+    Environment,
+    /// AWS cannot be reached, or does not know or trust the caller.
+    Access,
+    /// A check or the operator refused the plan; nothing was changed.
+    Refused,
+    /// An operation failed; what was done before it stays.
+    Failed,
+    /// Stopped by a signal.
+    Interrupted,
+}
+
+impl Kind {
+    /// 1 failed, 2 usage, 3 configuration, 4 environment, 5 access, 6 refused, 130 interrupted.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Failed => 1,
+            Kind::Usage => 2,
+            Kind::Config => 3,
+            Kind::Environment => 4,
+            Kind::Access => 5,
+            Kind::Refused => 6,
+            Kind::Interrupted => 130,
+        }
+    }
+
+    /// The kind's stable name in `--json` output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Failed => "failed",
+            Kind::Usage => "usage",
+            Kind::Config => "config",
+            Kind::Environment => "environment",
+            Kind::Access => "access",
+            Kind::Refused => "refused",
+            Kind::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// An error with its hints. `message` is a sentence without a final stop;
+/// each hint is something the operator can do, a command where there is one.
+#[derive(Debug)]
+pub struct Error {
+    pub kind: Kind,
+    pub message: String,
+    pub hints: Vec<String>,
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+            source: None,
+        }
+    }
+
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    pub fn environment(message: impl Into<String>) -> Self {
+        Self::new(Kind::Environment, message)
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn because(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The causes, outermost first, each once: many libraries repeat their source's text.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<String> = Vec::new();
+        let mut next: Option<&(dyn std::error::Error + 'static)> =
+            self.source.as_ref().map(|source| source.as_ref() as _);
+        while let Some(error) = next {
+            let text = error.to_string();
+            if !text.is_empty() && !causes.iter().any(|seen| seen.contains(&text)) {
+                causes.push(text);
+            }
+            next = error.source();
+        }
+        causes
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}
