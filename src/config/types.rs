@@ -1,0 +1,363 @@
+//! The shape of infra.toml and its defaults. What a value may be is checked in `check`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub stack: StackSettings,
+    #[serde(default)]
+    pub network: Network,
+    #[serde(default)]
+    pub database: Database,
+    #[serde(default)]
+    pub migrations: Migrations,
+    #[serde(default)]
+    pub function: Function,
+    #[serde(default)]
+    pub api: Api,
+    #[serde(default)]
+    pub waf: Waf,
+    #[serde(default)]
+    pub alarms: Alarms,
+}
+
+/// Whose objects these are and where they live.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackSettings {
+    pub name: String,
+    pub region: String,
+    #[serde(default = "environment")]
+    pub environment: String,
+    /// Put on every object that takes tags, beside the owner tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+fn environment() -> String {
+    "prod".to_owned()
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    pub cidr: Ipv4Net,
+    /// Private subnets, one in each of so many availability zones.
+    pub zones: u8,
+    pub egress: Egress,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            cidr: Ipv4Net::new_assert(std::net::Ipv4Addr::new(10, 42, 0, 0), 16),
+            zones: 2,
+            egress: Egress::Endpoints,
+        }
+    }
+}
+
+/// How the function reaches AWS's own services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Egress {
+    /// Interface endpoints inside the VPC; no way to the internet.
+    Endpoints,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// Only `mariadb` so far.
+    pub engine: String,
+    pub version: String,
+    pub instance_class: String,
+    pub storage_gb: u32,
+    pub multi_az: bool,
+    pub name: String,
+    /// May SELECT and INSERT, nothing else; the migrator owns the schema.
+    pub app_user: String,
+    pub backup_days: u32,
+    pub deletion_protection: bool,
+    pub parameters: BTreeMap<String, String>,
+    /// PEM file of the CAs that sign the server's certificate; AWS's own for the region where unset.
+    pub ca_file: Option<PathBuf>,
+    /// 3306, except on the local cloud.
+    #[serde(skip)]
+    pub port: Port,
+}
+
+/// A TCP port that infra.toml cannot set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Port(pub u16);
+
+impl Default for Port {
+    fn default() -> Self {
+        Self(3306)
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            engine: "mariadb".to_owned(),
+            version: "10.11".to_owned(),
+            instance_class: "db.t4g.small".to_owned(),
+            storage_gb: 20,
+            multi_az: false,
+            name: "chatbot_db".to_owned(),
+            app_user: "app_user".to_owned(),
+            backup_days: 7,
+            deletion_protection: true,
+            parameters: default_parameters(),
+            ca_file: None,
+            port: Port::default(),
+        }
+    }
+}
+
+/// The parameters a group gets unless infra.toml sets them otherwise.
+/// Security Hub reads `require_secure_transport` literally as "1".
+pub fn default_parameters() -> BTreeMap<String, String> {
+    [
+        ("max_connections", "100"),
+        ("slow_query_log", "1"),
+        ("log_bin_trust_function_creators", "1"),
+        ("require_secure_transport", "1"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Migrations {
+    pub dir: PathBuf,
+}
+
+impl Default for Migrations {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("migrations"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Function {
+    #[serde(rename = "crate")]
+    pub source: PathBuf,
+    pub architecture: Architecture,
+    pub memory_mb: u32,
+    pub timeout_s: u32,
+    pub reserved_concurrency: u32,
+    pub log_level: LogLevel,
+    pub log_retention_days: u32,
+    pub tracing: bool,
+    pub secrets: Secrets,
+    pub max_payload_bytes: u32,
+    pub max_query_limit: u32,
+}
+
+impl Default for Function {
+    fn default() -> Self {
+        Self {
+            source: PathBuf::from("function"),
+            architecture: Architecture::Arm64,
+            memory_mb: 256,
+            timeout_s: 30,
+            reserved_concurrency: 50,
+            log_level: LogLevel::Info,
+            log_retention_days: 365,
+            tracing: true,
+            secrets: Secrets::SecretsManager,
+            max_payload_bytes: 1_048_576,
+            max_query_limit: 1000,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Architecture {
+    Arm64,
+    #[serde(rename = "x86_64")]
+    X86_64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// Where the function's secrets come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Secrets {
+    SecretsManager,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    pub path: String,
+    pub stage: String,
+    pub contract: PathBuf,
+    pub throttle: Throttle,
+    pub access_logs: bool,
+    pub execution_logs: ExecutionLogs,
+    pub usage_plan: UsagePlan,
+    pub keys: Vec<ApiKey>,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            path: "/chatbot".to_owned(),
+            stage: "prod".to_owned(),
+            contract: PathBuf::from("function/openapi.json"),
+            throttle: Throttle::default(),
+            access_logs: true,
+            execution_logs: ExecutionLogs::Info,
+            usage_plan: UsagePlan::default(),
+            keys: vec![ApiKey {
+                name: "chatbot".to_owned(),
+            }],
+        }
+    }
+}
+
+/// Requests per second, and how many may come at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Throttle {
+    pub rate: u32,
+    pub burst: u32,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self {
+            rate: 100,
+            burst: 200,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExecutionLogs {
+    Off,
+    Error,
+    Info,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UsagePlan {
+    pub throttle: Throttle,
+    pub quota: Quota,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quota {
+    pub limit: u32,
+    pub period: Period,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self {
+            limit: 100_000,
+            period: Period::Month,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    Day,
+    Week,
+    Month,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKey {
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Waf {
+    pub enabled: bool,
+    pub managed_rules: Vec<ManagedRules>,
+    /// Requests from one address in five minutes.
+    pub rate_limit_5min: u32,
+    /// ISO 3166 alpha-2 codes.
+    pub block_countries: Vec<String>,
+}
+
+impl Default for Waf {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            managed_rules: vec![
+                ManagedRules::Common,
+                ManagedRules::Sqli,
+                ManagedRules::KnownBadInputs,
+                ManagedRules::IpReputation,
+            ],
+            rate_limit_5min: 2000,
+            block_countries: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ManagedRules {
+    Common,
+    Sqli,
+    KnownBadInputs,
+    IpReputation,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alarms {
+    /// Who hears of an alarm; alarms without it are kept, and nobody is told.
+    pub email: Option<String>,
+    pub function_errors_5min: u32,
+    pub api_errors_5min: u32,
+    pub latency_p99_ms: u32,
+    pub database_cpu_percent: u32,
+    pub database_connections_percent: u32,
+}
+
+impl Default for Alarms {
+    fn default() -> Self {
+        Self {
+            email: None,
+            function_errors_5min: 10,
+            api_errors_5min: 50,
+            latency_p99_ms: 1000,
+            database_cpu_percent: 80,
+            database_connections_percent: 80,
+        }
+    }
+}
