@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::aws::Failure;
+
 /// Why a command failed. Each kind has its own exit code, see [`Kind::exit_code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -56,6 +58,8 @@ pub struct Error {
     pub kind: Kind,
     pub message: String,
     pub hints: Vec<String>,
+    /// What AWS answered, where it was AWS that refused.
+    pub aws: Option<Box<Failure>>,
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -67,6 +71,7 @@ impl Error {
             kind,
             message: message.into(),
             hints: Vec::new(),
+            aws: None,
             source: None,
         }
     }

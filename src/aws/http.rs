@@ -1,0 +1,219 @@
+//! The one way to the network: counts calls, shows them with `-v`, and keeps to the pace that
+//! AWS's control planes allow.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until};
+
+use crate::events::{Event, Events};
+
+/// How many calls went out.
+#[derive(Debug, Default)]
+pub struct Calls(AtomicU64);
+
+impl Calls {
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A client that counts into `calls`; `paced` keeps AWS's control-plane rates.
+pub fn client(calls: Arc<Calls>, events: Events, paced: bool) -> SharedHttpClient {
+    let inner = Builder::new()
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    SharedHttpClient::new(Client {
+        inner,
+        shared: Arc::new(Shared {
+            calls,
+            events,
+            paces: paced.then(paces),
+        }),
+    })
+}
+
+#[derive(Debug)]
+struct Client {
+    inner: SharedHttpClient,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    calls: Arc<Calls>,
+    events: Events,
+    paces: Option<Vec<Pace>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl HttpClient for Client {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Connector {
+            inner: self.inner.http_connector(settings, components),
+            shared: self.shared.clone(),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Connector {
+    inner: SharedHttpConnector,
+    shared: Arc<Shared>,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let name = describe(&request);
+        let inner = self.inner.clone();
+        let shared = self.shared.clone();
+        HttpConnectorFuture::new(async move {
+            if let Some(paces) = &shared.paces {
+                for pace in paces.iter().filter(|pace| (pace.applies)(&name)) {
+                    pace.wait().await;
+                }
+            }
+            shared.calls.0.fetch_add(1, Ordering::Relaxed);
+            let started = Instant::now();
+            let answer = inner.call(request).await;
+            let outcome = match &answer {
+                Ok(response) => response.status().as_u16().to_string(),
+                Err(_) => "no answer".to_owned(),
+            };
+            shared.events.send(Event::Detail(format!(
+                "{name} → {outcome} in {} ms",
+                started.elapsed().as_millis()
+            )));
+            answer
+        })
+    }
+}
+
+/// Service and operation, as far as the request tells without its body, which may be secret.
+fn describe(request: &HttpRequest) -> String {
+    let uri = request.uri();
+    let (authority, path) = uri
+        .split_once("://")
+        .map_or(uri, |(_, rest)| rest)
+        .split_once('/')
+        .unwrap_or((uri, ""));
+    let path = path.split('?').next().unwrap_or_default();
+    let service = signing_service(request).unwrap_or(authority);
+    match request.headers().get("x-amz-target") {
+        Some(target) => format!("{service} {target}"),
+        None => match form_action(request) {
+            Some(action) => format!("{service} {action}"),
+            None => format!("{service} {} /{path}", request.method()),
+        },
+    }
+}
+
+/// The service in the signature's scope: all services of an emulator share one address.
+fn signing_service(request: &HttpRequest) -> Option<&str> {
+    let scope = request
+        .headers()
+        .get("authorization")?
+        .split("Credential=")
+        .nth(1)?;
+    scope.split('/').nth(3)
+}
+
+/// The action of a query-protocol call; nothing else of its body is looked at.
+fn form_action(request: &HttpRequest) -> Option<String> {
+    let body = std::str::from_utf8(request.body().bytes()?).ok()?;
+    let action = body.strip_prefix("Action=")?.split('&').next()?;
+    Some(action.to_owned())
+}
+
+/// One operation's slowest pace: a slot every `interval`.
+struct Pace {
+    applies: fn(&str) -> bool,
+    interval: Duration,
+    next: Mutex<Option<Instant>>,
+}
+
+impl Pace {
+    fn new(interval_ms: u64, applies: fn(&str) -> bool) -> Self {
+        Self {
+            applies,
+            interval: Duration::from_millis(interval_ms),
+            next: Mutex::new(None),
+        }
+    }
+
+    async fn wait(&self) {
+        let slot = {
+            let mut next = self.next.lock().await;
+            let slot = next.unwrap_or_else(Instant::now).max(Instant::now());
+            *next = Some(slot + self.interval);
+            slot
+        };
+        sleep_until(slot).await;
+    }
+}
+
+/// API Gateway's documented limits per account: 10 calls a second in all, and some far slower.
+fn paces() -> Vec<Pace> {
+    fn writes(name: &str, method: &str, path: &str) -> bool {
+        name.strip_prefix("apigateway ")
+            .and_then(|rest| rest.strip_prefix(method))
+            .is_some_and(|rest| rest.trim_start().starts_with(path))
+    }
+    vec![
+        Pace::new(100, |name| name.starts_with("apigateway ")),
+        Pace::new(3_000, |name| name == "apigateway POST /restapis"),
+        Pace::new(30_000, |name| {
+            writes(name, "DELETE", "/restapis/") && name.matches('/').count() == 2
+        }),
+        Pace::new(5_000, |name| {
+            writes(name, "POST", "/restapis/") && name.ends_with("/deployments")
+        }),
+        Pace::new(20_000, |name| {
+            writes(name, "PATCH", "/usageplans/") || writes(name, "PATCH", "/account")
+        }),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slowest(name: &str) -> u128 {
+        paces()
+            .iter()
+            .filter(|pace| (pace.applies)(name))
+            .map(|pace| pace.interval.as_millis())
+            .max()
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn slow_operations_get_their_documented_pace() {
+        assert_eq!(slowest("apigateway POST /restapis"), 3_000);
+        assert_eq!(slowest("apigateway DELETE /restapis/abc"), 30_000);
+        assert_eq!(slowest("apigateway DELETE /restapis/abc/models/x"), 100);
+        assert_eq!(slowest("apigateway POST /restapis/abc/deployments"), 5_000);
+        assert_eq!(slowest("apigateway PATCH /usageplans/abc"), 20_000);
+        assert_eq!(slowest("apigateway GET /usageplans"), 100);
+        assert_eq!(slowest("ec2 CreateVpc"), 0);
+    }
+}

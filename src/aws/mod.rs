@@ -1,0 +1,180 @@
+//! The account: clients, what they share, and reading it.
+
+mod failure;
+mod http;
+pub mod patience;
+mod reader;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+
+pub use failure::{During, Failure, Optional};
+pub use http::Calls;
+pub use reader::{Reader, RestApiId};
+
+use crate::error::{Error, Kind, Result};
+use crate::events::Events;
+
+/// Which cloud the calls go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    Aws,
+    /// The project's own local cloud, at this URL.
+    Local(String),
+    /// Something else that speaks AWS's API, at this URL.
+    Endpoint(String),
+}
+
+impl Target {
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Target::Aws => None,
+            Target::Local(url) | Target::Endpoint(url) => Some(url),
+        }
+    }
+
+    pub fn is_aws(&self) -> bool {
+        *self == Target::Aws
+    }
+}
+
+/// One client for each service, over one HTTP connection pool.
+pub struct Aws {
+    pub target: Target,
+    pub emulator: Option<Emulator>,
+    pub account: String,
+    /// Who the credentials belong to.
+    pub caller: String,
+    pub calls: Arc<Calls>,
+    pub apigateway: aws_sdk_apigateway::Client,
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    pub ec2: aws_sdk_ec2::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub kms: aws_sdk_kms::Client,
+    pub lambda: aws_sdk_lambda::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub rds: aws_sdk_rds::Client,
+    pub secrets: aws_sdk_secretsmanager::Client,
+    pub sns: aws_sdk_sns::Client,
+    pub waf: aws_sdk_wafv2::Client,
+}
+
+/// An emulator that is known to lose some of what it is told, see `gaps`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emulator {
+    MiniStack,
+    Moto,
+    Other,
+}
+
+/// How to reach the account.
+#[derive(Debug, Clone)]
+pub struct Access {
+    pub target: Target,
+    pub region: String,
+    pub profile: Option<String>,
+}
+
+impl Aws {
+    /// Makes the clients and asks whose credentials they have: the first call, so that wrong
+    /// credentials, a wrong region and a missing network show before anything else is tried.
+    pub async fn connect(access: &Access, events: &Events) -> Result<Self> {
+        let calls = Arc::new(Calls::default());
+        let config = sdk_config(access, calls.clone(), events).await;
+        let emulator = match access.target.url() {
+            Some(url) => Some(detect(url).await?),
+            None => None,
+        };
+        let identity = aws_sdk_sts::Client::new(&config)
+            .get_caller_identity()
+            .send()
+            .await
+            .during("GetCallerIdentity", "the account")?;
+        Ok(Self {
+            target: access.target.clone(),
+            emulator,
+            account: identity.account.unwrap_or_default(),
+            caller: identity.arn.unwrap_or_default(),
+            calls,
+            apigateway: aws_sdk_apigateway::Client::new(&config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+            ec2: aws_sdk_ec2::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            rds: aws_sdk_rds::Client::new(&config),
+            secrets: aws_sdk_secretsmanager::Client::new(&config),
+            sns: aws_sdk_sns::Client::new(&config),
+            waf: aws_sdk_wafv2::Client::new(&config),
+        })
+    }
+}
+
+async fn sdk_config(access: &Access, calls: Arc<Calls>, events: &Events) -> SdkConfig {
+    let client = http::client(calls, events.clone(), access.target.is_aws());
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(Region::new(access.region.clone()))
+        .http_client(client)
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(6)
+                .with_max_backoff(Duration::from_secs(20)),
+        )
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(5))
+                .operation_attempt_timeout(Duration::from_secs(90))
+                .build(),
+        );
+    if let Some(profile) = &access.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = access.target.url() {
+        loader = loader.endpoint_url(url);
+        // An emulator takes any credentials, so none need be set up for one on this machine.
+        let given = access.profile.is_some() || std::env::var_os("AWS_ACCESS_KEY_ID").is_some();
+        if matches!(access.target, Target::Local(_)) || !given {
+            loader = loader.credentials_provider(Credentials::from_keys("test", "test", None));
+        }
+    }
+    loader.load().await
+}
+
+/// Asks an endpoint which emulator it is, by the page that each serves about itself.
+async fn detect(url: &str) -> Result<Emulator> {
+    let base = url.trim_end_matches('/').to_owned();
+    let probe = move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(5)))
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let serves = |path: &str| {
+            agent
+                .get(format!("{base}{path}"))
+                .call()
+                .map(|answer| answer.status().is_success())
+        };
+        Ok(if serves("/_ministack/health")? {
+            Emulator::MiniStack
+        } else if serves("/moto-api/data.json")? {
+            Emulator::Moto
+        } else {
+            Emulator::Other
+        })
+    };
+    tokio::task::spawn_blocking(probe)
+        .await
+        .map_err(|error| Error::failed("the endpoint could not be probed").because(error))?
+        .map_err(|error: ureq::Error| {
+            Error::new(Kind::Access, format!("nothing answers at {url}"))
+                .hint("with --local: `wmctl local start`; otherwise check --endpoint-url")
+                .because(error)
+        })
+}

@@ -1,0 +1,68 @@
+//! What `find` reads with: the clients, the stack, and reads that several kinds share.
+
+use tokio::sync::OnceCell;
+
+use super::{Aws, During};
+use crate::error::{Error, Result};
+use crate::stack::Stack;
+
+/// One observation of the account. Shared reads are made once in it.
+pub struct Reader<'a> {
+    pub aws: &'a Aws,
+    pub stack: &'a Stack,
+    rest_api: OnceCell<Option<RestApiId>>,
+}
+
+/// The stack's REST API, which its children are listed by.
+#[derive(Debug, Clone)]
+pub struct RestApiId {
+    pub id: String,
+    pub api: aws_sdk_apigateway::types::RestApi,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(aws: &'a Aws, stack: &'a Stack) -> Self {
+        Self {
+            aws,
+            stack,
+            rest_api: OnceCell::new(),
+        }
+    }
+
+    /// The REST API that carries the stack's tags.
+    pub async fn rest_api(&self) -> Result<Option<&RestApiId>> {
+        let found = self
+            .rest_api
+            .get_or_try_init(|| async {
+                let mut pages = self
+                    .aws
+                    .apigateway
+                    .get_rest_apis()
+                    .limit(500)
+                    .into_paginator()
+                    .items()
+                    .send();
+                let mut ours: Vec<RestApiId> = Vec::new();
+                while let Some(api) = pages.next().await {
+                    let api = api.during("GetRestApis", "the account")?;
+                    let tags = api.tags.clone().unwrap_or_default().into_iter().collect();
+                    if self.stack.owns(&tags)
+                        && let Some(id) = api.id.clone()
+                    {
+                        ours.push(RestApiId { id, api });
+                    }
+                }
+                if ours.len() > 1 {
+                    let ids: Vec<_> = ours.iter().map(|api| api.id.as_str()).collect();
+                    return Err(Error::failed(format!(
+                        "two REST APIs carry this stack's tags: {}",
+                        ids.join(", ")
+                    ))
+                    .hint("delete the one that is not in use, or remove its wmctl: tags"));
+                }
+                Ok(ours.pop())
+            })
+            .await?;
+        Ok(found.as_ref())
+    }
+}

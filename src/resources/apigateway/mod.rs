@@ -1,0 +1,1 @@
+//! The endpoint: one REST API with its definition, stage, plan and keys.

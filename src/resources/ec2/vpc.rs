@@ -1,0 +1,170 @@
+//! The VPC. It has no internet gateway, and nothing in it has a public address.
+
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+use super::{owned_by, specification, tag, tags_of};
+use crate::aws::patience::patiently;
+use crate::aws::{During, Optional, Reader};
+use crate::error::Result;
+use crate::object::{Attributes, attributes};
+use crate::resources::{Cx, Found, OnChange, Resource, Scope};
+use crate::stack::Tags;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Vpc {
+    pub cidr: String,
+    /// Names of interface endpoints resolve inside the VPC only with both.
+    pub dns_support: bool,
+    pub dns_hostnames: bool,
+    pub tags: Tags,
+}
+
+impl Resource for Vpc {
+    const KIND: &'static str = "vpc";
+    const NEEDS: &'static [&'static str] = &[];
+
+    fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        vec![(
+            "main".to_owned(),
+            Self {
+                cidr: scope.config.network.cidr.to_string(),
+                dns_support: true,
+                dns_hostnames: true,
+                tags: scope.tags(Self::KIND, "main"),
+            },
+        )]
+    }
+
+    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+        let ec2 = &reader.aws.ec2;
+        let vpcs = ec2
+            .describe_vpcs()
+            .set_filters(Some(owned_by(reader.stack)))
+            .send()
+            .await
+            .during("DescribeVpcs", "the account")?
+            .vpcs
+            .unwrap_or_default();
+        let mut found = Vec::new();
+        for vpc in vpcs {
+            let id = vpc.vpc_id.unwrap_or_default();
+            let tags = tags_of(vpc.tags.as_deref());
+            let Some(name) = reader.stack.owned_id(&tags).map(|id| id.name) else {
+                continue;
+            };
+            let attribute = |name: VpcAttributeName| {
+                let call = ec2.describe_vpc_attribute().vpc_id(&id).attribute(name);
+                async { call.send().await.during("DescribeVpcAttribute", &id) }
+            };
+            let (support, hostnames) = tokio::try_join!(
+                attribute(VpcAttributeName::EnableDnsSupport),
+                attribute(VpcAttributeName::EnableDnsHostnames)
+            )?;
+            let on = |value: Option<AttributeBooleanValue>| {
+                value.and_then(|value| value.value).unwrap_or_default()
+            };
+            found.push(Found::owned(
+                name,
+                attributes([("id", &id)]),
+                Self {
+                    cidr: vpc.cidr_block.unwrap_or_default(),
+                    dns_support: on(support.enable_dns_support),
+                    dns_hostnames: on(hostnames.enable_dns_hostnames),
+                    tags: reader.stack.relevant(tags),
+                },
+            ));
+        }
+        Ok(found)
+    }
+
+    fn on_change(field: &str) -> OnChange {
+        match field {
+            "cidr" => OnChange::Replace,
+            _ => OnChange::InPlace,
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
+        let id = cx
+            .aws
+            .ec2
+            .create_vpc()
+            .cidr_block(&self.cidr)
+            .tag_specifications(specification(ResourceType::Vpc, &self.tags))
+            .send()
+            .await
+            .during("CreateVpc", cx.id)?
+            .vpc
+            .and_then(|vpc| vpc.vpc_id)
+            .unwrap_or_default();
+        self.set_dns(cx, &id).await?;
+        Ok(attributes([("id", &id)]))
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx<'_>,
+        found: &Found<Self>,
+        changed: &[String],
+    ) -> Result<Attributes> {
+        let id = found.aws_id();
+        if changed.iter().any(|field| field == "tags") {
+            tag(cx, id, &self.tags).await?;
+        }
+        if changed.iter().any(|field| field.starts_with("dns_")) {
+            self.set_dns(cx, id).await?;
+        }
+        Ok(found.attributes.clone())
+    }
+
+    async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
+        let id = found.aws_id();
+        patiently(
+            cx.events,
+            cx.id,
+            "what is in the VPC to go",
+            Duration::from_secs(25 * 60),
+            |error| error.code() == Some("DependencyViolation"),
+            || async {
+                let call = cx.aws.ec2.delete_vpc().vpc_id(id);
+                call.send().await.during("DeleteVpc", cx.id)
+            },
+        )
+        .await
+        .unless(&["InvalidVpcID.NotFound"])?;
+        Ok(())
+    }
+}
+
+impl Vpc {
+    /// A new VPC may not be known everywhere yet, and each call changes one attribute only.
+    async fn set_dns(&self, cx: &Cx<'_>, id: &str) -> Result<()> {
+        let on = |value| AttributeBooleanValue::builder().value(value).build();
+        let support = cx
+            .aws
+            .ec2
+            .modify_vpc_attribute()
+            .vpc_id(id)
+            .enable_dns_support(on(self.dns_support));
+        let hostnames = cx
+            .aws
+            .ec2
+            .modify_vpc_attribute()
+            .vpc_id(id)
+            .enable_dns_hostnames(on(self.dns_hostnames));
+        for call in [support, hostnames] {
+            patiently(
+                cx.events,
+                cx.id,
+                "the new VPC to be known",
+                Duration::from_secs(120),
+                |error| error.code() == Some("InvalidVpcID.NotFound"),
+                || async { call.clone().send().await.during("ModifyVpcAttribute", cx.id) },
+            )
+            .await?;
+        }
+        Ok(())
+    }
+}

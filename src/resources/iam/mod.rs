@@ -1,0 +1,1 @@
+//! Who may do what: one role for each function, with exact resources.

@@ -1,0 +1,1 @@
+//! The key that everything at rest is encrypted under.

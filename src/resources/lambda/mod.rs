@@ -1,0 +1,1 @@
+//! The two functions, their versions and aliases, and who may invoke them.

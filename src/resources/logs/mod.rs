@@ -1,0 +1,1 @@
+//! Log groups, made before anything writes to them so that they have a retention.

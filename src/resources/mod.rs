@@ -1,0 +1,314 @@
+//! Every kind of AWS object that a stack has. One kind is one file; a new one is a line in [`all`].
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::marker::PhantomData;
+
+use futures::future::BoxFuture;
+use futures::FutureExt;
+use secrecy::SecretString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::artifact::Artifacts;
+use crate::aws::{Aws, Reader};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::events::Events;
+use crate::object::{Attributes, Id, Known, Object, Wanted};
+use crate::stack::{Stack, Tags};
+
+/// What wanted objects are made from.
+pub struct Scope<'a> {
+    pub config: &'a Config,
+    pub stack: &'a Stack,
+    pub artifacts: &'a Artifacts,
+    /// `function/openapi.json`.
+    pub contract: &'a Value,
+    /// The region's availability zones by name, sorted: `us-east-1a` first.
+    pub zones: &'a [String],
+}
+
+impl Scope<'_> {
+    /// The tags of the object with this kind and logical name.
+    pub fn tags(&self, kind: &str, name: &str) -> Tags {
+        self.stack.tags(&Id::new(kind, name))
+    }
+}
+
+/// What a step works with.
+pub struct Cx<'a> {
+    pub aws: &'a Aws,
+    pub stack: &'a Stack,
+    pub id: &'a Id,
+    pub events: &'a Events,
+    /// Zips to publish, by function name.
+    pub artifacts: &'a Artifacts,
+    /// Attributes of everything that exists by now.
+    pub known: &'a Known,
+    pub options: &'a Options,
+    /// Set where the cloud has no database servers of its own.
+    pub database_server: Option<&'a dyn DatabaseServer>,
+}
+
+/// What RDS does behind its API, for an emulator that only answers the API.
+pub trait DatabaseServer: Send + Sync {
+    /// The empty database and its administrator with this password; repeatable.
+    fn provision<'a>(
+        &'a self,
+        database: &'a str,
+        administrator: &'a str,
+        password: &'a SecretString,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Removes both, data and all.
+    fn remove<'a>(
+        &'a self,
+        database: &'a str,
+        administrator: &'a str,
+    ) -> BoxFuture<'a, Result<()>>;
+}
+
+/// What the operator asked of this run and steps must honour.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Leave out migrations: the control plane has no data plane behind it.
+    pub skip_migrate: bool,
+    /// Move aliases without asking the new version for its health.
+    pub skip_health: bool,
+    /// Delete the database without a last snapshot.
+    pub skip_final_snapshot: bool,
+}
+
+/// What happens to an object when a field of it has to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnChange {
+    InPlace,
+    /// Deleted, then created: names or addresses collide.
+    Replace,
+    /// Created beside the old one, which goes when nothing needs it.
+    ReplaceCreateFirst,
+}
+
+/// An object of this kind in the account.
+#[derive(Debug, Clone)]
+pub struct Found<R> {
+    /// The logical name.
+    pub name: String,
+    pub attributes: Attributes,
+    pub value: R,
+    /// False where it has our name and not our tags.
+    pub owned: bool,
+}
+
+impl<R> Found<R> {
+    pub fn owned(name: impl Into<String>, attributes: Attributes, value: R) -> Self {
+        Self {
+            name: name.into(),
+            attributes,
+            value,
+            owned: true,
+        }
+    }
+
+    /// An attribute that finding always sets; empty where it did not.
+    pub fn attribute(&self, name: &str) -> &str {
+        self.attributes.get(name).map_or("", String::as_str)
+    }
+
+    pub fn aws_id(&self) -> &str {
+        self.attribute("id")
+    }
+}
+
+/// One kind of AWS object: one struct for what is wanted and what was found.
+///
+/// Create, update and delete wait until the object is ready for its dependents, and can be
+/// repeated: what a killed run left half done is found and finished by the next.
+pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
+    const KIND: &'static str;
+    /// The kinds that objects of this kind may refer to. Deletion runs against this order.
+    const NEEDS: &'static [&'static str];
+    /// Holds what cannot be made again; goes only when the operator names it.
+    const DATA: bool = false;
+    /// Old versions that stay beside the current one, for a way back.
+    const HISTORY: usize = 0;
+
+    /// The objects of this kind that infra.toml asks for, by logical name.
+    fn wanted(scope: &Scope) -> Vec<(String, Self)>;
+
+    /// The objects of this kind that the stack has, with as few calls as there can be.
+    fn find(reader: &Reader<'_>) -> impl Future<Output = Result<Vec<Found<Self>>>> + Send;
+
+    fn on_change(_field: &str) -> OnChange {
+        OnChange::InPlace
+    }
+
+    fn create(&self, cx: &Cx<'_>) -> impl Future<Output = Result<Attributes>> + Send;
+
+    /// Brings `found` to `self`; `changed` names the fields that differ.
+    fn update(
+        &self,
+        cx: &Cx<'_>,
+        found: &Found<Self>,
+        changed: &[String],
+    ) -> impl Future<Output = Result<Attributes>> + Send;
+
+    fn delete(cx: &Cx<'_>, found: &Found<Self>) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// A [`Resource`] with its type erased, for the engine.
+pub trait Kind: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn needs(&self) -> &'static [&'static str];
+    fn data(&self) -> bool;
+    fn history(&self) -> usize;
+    fn on_change(&self, field: &str) -> OnChange;
+    fn wanted(&self, scope: &Scope) -> Result<Vec<Wanted>>;
+    fn find<'a>(&'a self, reader: &'a Reader<'a>) -> BoxFuture<'a, Result<Vec<Object>>>;
+    fn create<'a>(&'a self, cx: &'a Cx<'a>, value: Value) -> BoxFuture<'a, Result<Attributes>>;
+    fn update<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        value: Value,
+        found: Object,
+        changed: Vec<String>,
+    ) -> BoxFuture<'a, Result<Attributes>>;
+    fn delete<'a>(&'a self, cx: &'a Cx<'a>, found: Object) -> BoxFuture<'a, Result<()>>;
+}
+
+struct Typed<R>(PhantomData<fn() -> R>);
+
+impl<R: Resource> Kind for Typed<R> {
+    fn name(&self) -> &'static str {
+        R::KIND
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        R::NEEDS
+    }
+
+    fn data(&self) -> bool {
+        R::DATA
+    }
+
+    fn history(&self) -> usize {
+        R::HISTORY
+    }
+
+    fn on_change(&self, field: &str) -> OnChange {
+        R::on_change(field)
+    }
+
+    fn wanted(&self, scope: &Scope) -> Result<Vec<Wanted>> {
+        R::wanted(scope)
+            .into_iter()
+            .map(|(name, value)| {
+                Ok(Wanted {
+                    id: Id::new(R::KIND, name),
+                    value: to_value(&value)?,
+                })
+            })
+            .collect()
+    }
+
+    fn find<'a>(&'a self, reader: &'a Reader<'a>) -> BoxFuture<'a, Result<Vec<Object>>> {
+        async move {
+            R::find(reader)
+                .await?
+                .into_iter()
+                .map(|found| {
+                    Ok(Object {
+                        id: Id::new(R::KIND, found.name),
+                        attributes: found.attributes,
+                        value: to_value(&found.value)?,
+                        owned: found.owned,
+                    })
+                })
+                .collect()
+        }
+        .boxed()
+    }
+
+    fn create<'a>(&'a self, cx: &'a Cx<'a>, value: Value) -> BoxFuture<'a, Result<Attributes>> {
+        async move { typed::<R>(cx.id, value)?.create(cx).await }.boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        value: Value,
+        found: Object,
+        changed: Vec<String>,
+    ) -> BoxFuture<'a, Result<Attributes>> {
+        async move {
+            let found = typed_found::<R>(found)?;
+            typed::<R>(cx.id, value)?.update(cx, &found, &changed).await
+        }
+        .boxed()
+    }
+
+    fn delete<'a>(&'a self, cx: &'a Cx<'a>, found: Object) -> BoxFuture<'a, Result<()>> {
+        async move { R::delete(cx, &typed_found::<R>(found)?).await }.boxed()
+    }
+}
+
+fn to_value<R: Resource>(value: &R) -> Result<Value> {
+    serde_json::to_value(value)
+        .map_err(|error| Error::failed(format!("a {} is not JSON", R::KIND)).because(error))
+}
+
+fn typed<R: Resource>(id: &Id, value: Value) -> Result<R> {
+    serde_json::from_value(value)
+        .map_err(|error| Error::failed(format!("{id} has an impossible value")).because(error))
+}
+
+fn typed_found<R: Resource>(found: Object) -> Result<Found<R>> {
+    Ok(Found {
+        value: typed(&found.id, found.value)?,
+        name: found.id.name,
+        attributes: found.attributes,
+        owned: found.owned,
+    })
+}
+
+/// The kinds by name.
+pub struct Kinds(BTreeMap<&'static str, Box<dyn Kind>>);
+
+impl Kinds {
+    pub fn get(&self, name: &str) -> Option<&dyn Kind> {
+        self.0.get(name).map(AsRef::as_ref)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Kind> {
+        self.0.values().map(AsRef::as_ref)
+    }
+}
+
+macro_rules! kinds {
+    ($($resource:ty),* $(,)?) => {
+        /// Every kind there is.
+        pub fn all() -> Kinds {
+            let mut kinds: BTreeMap<&'static str, Box<dyn Kind>> = BTreeMap::new();
+            $(kinds.insert(<$resource>::KIND, Box::new(Typed::<$resource>(PhantomData)));)*
+            Kinds(kinds)
+        }
+    };
+}
+
+pub mod apigateway;
+pub mod cloudwatch;
+pub mod ec2;
+pub mod iam;
+pub mod kms;
+pub mod lambda;
+pub mod logs;
+pub mod rds;
+pub mod secretsmanager;
+pub mod sns;
+pub mod wafv2;
+
+kinds![
+    ec2::vpc::Vpc,
+];

@@ -1,0 +1,1 @@
+//! The database instance and what it stands on.

@@ -1,0 +1,1 @@
+//! Secrets: generated here or by AWS, never shown.

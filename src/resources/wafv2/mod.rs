@@ -1,0 +1,1 @@
+//! The web ACL in front of the API.
