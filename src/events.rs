@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::error::Error;
 
 /// One thing that happened to one object. `id` is its logical id, such as `subnet/private-a`,
 /// or the name of an activity such as `build`.
@@ -28,7 +27,7 @@ pub enum Event {
     },
     Failed {
         id: String,
-        error: Error,
+        error: String,
     },
     /// Not tried, since something that it needs failed.
     Skipped {

@@ -1,11 +1,16 @@
 //! `wmctl`: from one `infra.toml` to a security-first chatbot backend on AWS.
 
+pub mod apply;
 pub mod artifact;
 pub mod aws;
 pub mod config;
+pub mod diff;
 pub mod error;
 pub mod events;
+pub mod gaps;
 pub mod local;
 pub mod object;
+pub mod observe;
+pub mod plan;
 pub mod resources;
 pub mod stack;

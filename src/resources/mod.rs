@@ -88,7 +88,7 @@ pub enum OnChange {
     /// Deleted, then created: names or addresses collide.
     Replace,
     /// Created beside the old one, which goes when nothing needs it.
-    ReplaceCreateFirst,
+    Supersede,
 }
 
 /// An object of this kind in the account.
@@ -132,8 +132,9 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     const NEEDS: &'static [&'static str];
     /// Holds what cannot be made again; goes only when the operator names it.
     const DATA: bool = false;
-    /// Old versions that stay beside the current one, for a way back.
-    const HISTORY: usize = 0;
+    /// `None` where there is one object for each logical name. Otherwise several versions may
+    /// stand beside each other, found newest first, and so many superseded ones stay.
+    const SUPERSEDED: Option<usize> = None;
 
     /// The objects of this kind that infra.toml asks for, by logical name.
     fn wanted(scope: &Scope) -> Vec<(String, Self)>;
@@ -163,7 +164,7 @@ pub trait Kind: Send + Sync {
     fn name(&self) -> &'static str;
     fn needs(&self) -> &'static [&'static str];
     fn data(&self) -> bool;
-    fn history(&self) -> usize;
+    fn superseded(&self) -> Option<usize>;
     fn on_change(&self, field: &str) -> OnChange;
     fn wanted(&self, scope: &Scope) -> Result<Vec<Wanted>>;
     fn find<'a>(&'a self, reader: &'a Reader<'a>) -> BoxFuture<'a, Result<Vec<Object>>>;
@@ -193,8 +194,8 @@ impl<R: Resource> Kind for Typed<R> {
         R::DATA
     }
 
-    fn history(&self) -> usize {
-        R::HISTORY
+    fn superseded(&self) -> Option<usize> {
+        R::SUPERSEDED
     }
 
     fn on_change(&self, field: &str) -> OnChange {

@@ -1,0 +1,327 @@
+//! Carries a plan out. It decides nothing: each task runs as soon as what it waits for is done,
+//! a failure stops only what depends on it, and a signal lets what runs finish.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::watch;
+
+use crate::artifact::Artifacts;
+use crate::aws::Aws;
+use crate::error::{Error, Result};
+use crate::events::{Event, Events};
+use crate::object::{Attributes, Id, Known, Object, is_resolved, resolve, revision};
+use crate::plan::{Action, Plan, Step};
+use crate::resources::{Cx, DatabaseServer, Kind, Kinds, Options};
+use crate::stack::Stack;
+
+/// Enough to keep every service busy, and few enough for an emulator on two cores.
+const AT_ONCE: usize = 16;
+
+/// What applying works with.
+pub struct Site<'a> {
+    pub kinds: &'a Kinds,
+    pub aws: &'a Aws,
+    pub stack: &'a Stack,
+    pub artifacts: &'a Artifacts,
+    pub options: &'a Options,
+    pub events: &'a Events,
+    pub database_server: Option<&'a dyn DatabaseServer>,
+}
+
+/// What became of a plan.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub done: Vec<(Id, &'static str)>,
+    pub failed: Vec<(Id, Error)>,
+    /// Not tried: something that they need failed, or the run was stopped.
+    pub skipped: Vec<Id>,
+    pub interrupted: bool,
+    /// Attributes of everything that exists now.
+    pub known: Known,
+    pub elapsed: Duration,
+}
+
+impl Outcome {
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.skipped.is_empty()
+    }
+}
+
+/// Runs the plan's steps. When `stop` turns true, nothing new starts.
+pub async fn apply(site: &Site<'_>, plan: &Plan, stop: watch::Receiver<bool>) -> Outcome {
+    let started = Instant::now();
+    let tasks = tasks(site.kinds, plan);
+    let known = Mutex::new(plan.known.clone());
+    let mut states = vec![State::Waiting; tasks.len()];
+    let mut outcome = Outcome::default();
+    let mut running = FuturesUnordered::new();
+    loop {
+        let stopped = *stop.borrow();
+        outcome.interrupted |= stopped;
+        while !stopped && running.len() < AT_ONCE {
+            let Some(next) = ready(&tasks, &states) else {
+                break;
+            };
+            states[next] = State::Running;
+            let (task, known) = (&tasks[next], &known);
+            running.push(async move { (next, run(site, task, known).await) });
+        }
+        let Some((index, result)) = running.next().await else {
+            break;
+        };
+        let task = &tasks[index];
+        match result {
+            Ok(()) => {
+                states[index] = State::Done;
+                outcome.done.push((task.step.id.clone(), task.work.past()));
+            }
+            Err(error) => {
+                states[index] = State::Failed;
+                outcome.failed.push((task.step.id.clone(), error));
+            }
+        }
+        skip_dependents(site.events, &tasks, &mut states);
+    }
+    drop(running);
+    let left: BTreeSet<Id> = tasks
+        .iter()
+        .zip(&states)
+        .filter(|(_, state)| matches!(state, State::Waiting | State::Skipped))
+        .map(|(task, _)| task.step.id.clone())
+        .collect();
+    outcome.skipped = left.into_iter().collect();
+    outcome.known = known.into_inner().unwrap_or_default();
+    outcome.elapsed = started.elapsed();
+    outcome
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Running,
+    Done,
+    Failed,
+    Skipped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Create,
+    Update,
+    Delete,
+}
+
+impl Work {
+    fn doing(self) -> &'static str {
+        match self {
+            Work::Create => "creating",
+            Work::Update => "updating",
+            Work::Delete => "deleting",
+        }
+    }
+
+    fn past(self) -> &'static str {
+        match self {
+            Work::Create => "created",
+            Work::Update => "updated",
+            Work::Delete => "deleted",
+        }
+    }
+}
+
+/// One call into a resource. A replacement is two of them.
+struct Task<'a> {
+    step: &'a Step,
+    work: Work,
+    /// Indices of the tasks that must be done first.
+    after: BTreeSet<usize>,
+}
+
+fn ready(tasks: &[Task], states: &[State]) -> Option<usize> {
+    (0..tasks.len()).find(|&index| {
+        states[index] == State::Waiting
+            && tasks[index].after.iter().all(|&before| states[before] == State::Done)
+    })
+}
+
+fn skip_dependents(events: &Events, tasks: &[Task], states: &mut [State]) {
+    loop {
+        let blocked = (0..tasks.len()).find_map(|index| {
+            let culprit = tasks[index]
+                .after
+                .iter()
+                .find(|&&before| matches!(states[before], State::Failed | State::Skipped))?;
+            (states[index] == State::Waiting).then_some((index, *culprit))
+        });
+        let Some((index, culprit)) = blocked else {
+            return;
+        };
+        states[index] = State::Skipped;
+        events.send(Event::Skipped {
+            id: tasks[index].step.id.to_string(),
+            reason: format!("needs {}", tasks[culprit].step.id),
+        });
+    }
+}
+
+/// The plan's tasks and their order. What is made waits for what it refers to; what is deleted
+/// waits for whatever may refer to it, by kind.
+fn tasks<'a>(kinds: &Kinds, plan: &'a Plan) -> Vec<Task<'a>> {
+    let mut tasks: Vec<Task> = Vec::new();
+    for step in plan.changes() {
+        let works: &[Work] = match step.action {
+            Action::Keep => &[],
+            Action::Create => &[Work::Create],
+            Action::Update => &[Work::Update],
+            Action::Delete => &[Work::Delete],
+            Action::Replace | Action::Supersede => &[Work::Create, Work::Delete],
+        };
+        tasks.extend(works.iter().map(|&work| Task {
+            step,
+            work,
+            after: BTreeSet::new(),
+        }));
+    }
+    let makes = |task: &Task, id: &Id| task.work != Work::Delete && task.step.id == *id;
+    let making: Vec<BTreeSet<usize>> = tasks
+        .iter()
+        .enumerate()
+        .map(|(index, task)| {
+            let mut after = BTreeSet::new();
+            if task.work != Work::Delete {
+                for need in &task.step.needs {
+                    after.extend((0..tasks.len()).filter(|&other| makes(&tasks[other], need)));
+                }
+                if task.step.action == Action::Replace {
+                    // Its own deletion is the task behind it.
+                    after.insert(index + 1);
+                }
+            }
+            after
+        })
+        .collect();
+    // What is only made once something has been deleted cannot be waited for by a deletion.
+    let behind_a_replacement = closure(&tasks, &making);
+    let deleting: Vec<BTreeSet<usize>> = tasks
+        .iter()
+        .map(|task| {
+            if task.work != Work::Delete {
+                return BTreeSet::new();
+            }
+            (0..tasks.len())
+                .filter(|&other| {
+                    let kind = kinds.get(&tasks[other].step.id.kind);
+                    let may_refer = kind.is_some_and(|kind| {
+                        kind.needs().contains(&task.step.id.kind.as_str())
+                    });
+                    let own_successor =
+                        task.step.action == Action::Supersede && makes(&tasks[other], &task.step.id);
+                    (may_refer || own_successor) && !behind_a_replacement.contains(&other)
+                })
+                .collect()
+        })
+        .collect();
+    for (task, (making, deleting)) in tasks.iter_mut().zip(making.into_iter().zip(deleting)) {
+        task.after = making;
+        task.after.extend(deleting);
+    }
+    tasks
+}
+
+/// The tasks that create what was deleted first, and all that wait for them.
+fn closure(tasks: &[Task], after: &[BTreeSet<usize>]) -> BTreeSet<usize> {
+    let mut behind: BTreeSet<usize> = (0..tasks.len())
+        .filter(|&index| {
+            tasks[index].step.action == Action::Replace && tasks[index].work == Work::Create
+        })
+        .collect();
+    loop {
+        let before = behind.len();
+        for index in 0..tasks.len() {
+            if after[index].iter().any(|needed| behind.contains(needed)) {
+                behind.insert(index);
+            }
+        }
+        if behind.len() == before {
+            return behind;
+        }
+    }
+}
+
+async fn run(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<()> {
+    let id = task.step.id.to_string();
+    let started = Instant::now();
+    site.events.started(&id, task.work.doing());
+    let result = work(site, task, known).await;
+    match &result {
+        Ok(()) => site.events.done(&id, task.work.past(), started.elapsed()),
+        Err(error) => site.events.send(Event::Failed {
+            id,
+            error: error.to_string(),
+        }),
+    }
+    result
+}
+
+async fn work(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<()> {
+    let id = &task.step.id;
+    let kind = site
+        .kinds
+        .get(&id.kind)
+        .ok_or_else(|| Error::failed(format!("{id} is of no known kind")))?;
+    let so_far = lock(known).clone();
+    let cx = Cx {
+        aws: site.aws,
+        stack: site.stack,
+        id,
+        events: site.events,
+        artifacts: site.artifacts,
+        known: &so_far,
+        options: site.options,
+        database_server: site.database_server,
+    };
+    if task.work == Work::Delete {
+        kind.delete(&cx, found(task.step)?).await?;
+        if task.step.action == Action::Delete {
+            lock(known).remove(id);
+        }
+        return Ok(());
+    }
+    let mut attributes = make(kind, &cx, task).await?;
+    let wanted = task.step.wanted.as_ref().map(|value| resolve(value, &so_far));
+    if let Some(value) = wanted.filter(is_resolved) {
+        attributes.insert("revision".to_owned(), revision(&value));
+    }
+    lock(known).insert(id.clone(), attributes);
+    Ok(())
+}
+
+async fn make(kind: &dyn Kind, cx: &Cx<'_>, task: &Task<'_>) -> Result<Attributes> {
+    let wanted = task.step.wanted.clone().unwrap_or_default();
+    let wanted = resolve(&wanted, cx.known);
+    if !is_resolved(&wanted) {
+        return Err(Error::failed(format!(
+            "{}: something that it refers to has no value",
+            cx.id
+        )));
+    }
+    if task.work == Work::Create {
+        return kind.create(cx, wanted).await;
+    }
+    let changed = crate::diff::fields(&task.step.changes);
+    kind.update(cx, wanted, found(task.step)?, changed).await
+}
+
+fn found(step: &Step) -> Result<Object> {
+    step.found
+        .clone()
+        .ok_or_else(|| Error::failed(format!("{} was not found", step.id)))
+}
+
+fn lock(known: &Mutex<Known>) -> std::sync::MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

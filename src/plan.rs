@@ -1,0 +1,374 @@
+//! What has to be done, and why. Values in, values out: no clock, no network.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::diff::{Change, diff, fields};
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::gaps::Gaps;
+use crate::object::{Id, Known, Object, Wanted, is_resolved, resolve, revision};
+use crate::resources::{Kind, Kinds, OnChange};
+
+/// The whole plan, in the order in which steps could run one after the other.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    pub steps: Vec<Step>,
+    /// Attributes of what exists and stays.
+    pub known: Known,
+}
+
+/// What happens to one object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    pub id: Id,
+    pub action: Action,
+    pub reason: Reason,
+    pub changes: Vec<Change>,
+    /// The wanted objects that this one refers to.
+    pub needs: BTreeSet<Id>,
+    /// With references where something is not known before it is made.
+    pub wanted: Option<Value>,
+    pub found: Option<Object>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Keep,
+    Create,
+    Update,
+    /// Deleted, then created.
+    Replace,
+    /// Created beside the old one, which is then deleted.
+    Supersede,
+    Delete,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    UpToDate,
+    Missing,
+    Differs,
+    /// Differs in a field that AWS does not change on an existing object.
+    CannotChangeInPlace(String),
+    DependencyReplaced(Id),
+    NotWanted,
+    /// Not deleted, since it holds what cannot be made again.
+    HoldsData,
+    /// Not deleted, since what holds data stands on it.
+    NeededBy(Id),
+}
+
+impl Plan {
+    /// The steps that change something.
+    pub fn changes(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.action != Action::Keep)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.changes().next().is_none()
+    }
+
+    pub fn count(&self, action: Action) -> usize {
+        self.steps.iter().filter(|s| s.action == action).count()
+    }
+}
+
+/// What it takes to go from `found` to `wanted`.
+pub fn up(kinds: &Kinds, wanted: Vec<Wanted>, found: Vec<Object>, gaps: &Gaps) -> Result<Plan> {
+    let mut planner = Planner::new(kinds, found, gaps);
+    for wanted in in_order(wanted)? {
+        planner.reach(wanted)?;
+    }
+    planner.leave_out();
+    Ok(planner.plan)
+}
+
+/// What it takes to remove what the stack has. An object that holds data stays unless `destroy`
+/// names it, and with it all that it stands on, by the references in `wanted`.
+pub fn down(
+    kinds: &Kinds,
+    wanted: Vec<Wanted>,
+    found: Vec<Object>,
+    destroy: &BTreeSet<Id>,
+    gaps: &Gaps,
+) -> Plan {
+    let needs: BTreeMap<Id, BTreeSet<Id>> = wanted
+        .iter()
+        .map(|wanted| (wanted.id.clone(), wanted.needs()))
+        .collect();
+    let mut staying: BTreeMap<Id, Reason> = BTreeMap::new();
+    for object in found.iter().filter(|object| object.owned) {
+        let holds_data = kinds.get(&object.id.kind).is_some_and(Kind::data);
+        if holds_data && !destroy.contains(&object.id) {
+            stay(&object.id, Reason::HoldsData, &needs, &mut staying);
+        }
+    }
+    let mut planner = Planner::new(kinds, Vec::new(), gaps);
+    let (kept, gone): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .filter(|object| object.owned)
+        .partition(|object| staying.contains_key(&object.id));
+    for object in kept {
+        let reason = staying.get(&object.id).cloned();
+        planner.push(
+            Step {
+                id: object.id.clone(),
+                action: Action::Keep,
+                reason: reason.unwrap_or(Reason::HoldsData),
+                changes: Vec::new(),
+                needs: BTreeSet::new(),
+                wanted: None,
+                found: Some(object.clone()),
+            },
+            Some(object.attributes),
+        );
+    }
+    for object in gone {
+        planner.found.entry(object.id.clone()).or_default().push(object);
+    }
+    planner.everything_goes();
+    planner.plan
+}
+
+fn stay(
+    id: &Id,
+    reason: Reason,
+    needs: &BTreeMap<Id, BTreeSet<Id>>,
+    staying: &mut BTreeMap<Id, Reason>,
+) {
+    if staying.contains_key(id) {
+        return;
+    }
+    staying.insert(id.clone(), reason);
+    for need in needs.get(id).into_iter().flatten() {
+        stay(need, Reason::NeededBy(id.clone()), needs, staying);
+    }
+}
+
+struct Planner<'a> {
+    kinds: &'a Kinds,
+    gaps: &'a Gaps,
+    found: BTreeMap<Id, Vec<Object>>,
+    /// Objects whose old self goes: what refers to them has to follow.
+    replaced: BTreeSet<Id>,
+    plan: Plan,
+}
+
+impl<'a> Planner<'a> {
+    fn new(kinds: &'a Kinds, found: Vec<Object>, gaps: &'a Gaps) -> Self {
+        let mut by_id: BTreeMap<Id, Vec<Object>> = BTreeMap::new();
+        for object in found {
+            by_id.entry(object.id.clone()).or_default().push(object);
+        }
+        Self {
+            kinds,
+            gaps,
+            found: by_id,
+            replaced: BTreeSet::new(),
+            plan: Plan::default(),
+        }
+    }
+
+    fn push(&mut self, step: Step, known: Option<crate::object::Attributes>) {
+        let mut known = known.unwrap_or_default();
+        // Known before anything is done, where nothing that it hashes is still to come.
+        if let Some(value) = step.wanted.as_ref().filter(|value| is_resolved(value)) {
+            known.insert("revision".to_owned(), revision(value));
+        }
+        if !known.is_empty() {
+            self.plan.known.insert(step.id.clone(), known);
+        }
+        self.plan.steps.push(step);
+    }
+
+    /// Plans one wanted object; everything that it needs has been planned.
+    fn reach(&mut self, wanted: Wanted) -> Result<()> {
+        let needs = wanted.needs();
+        let value = resolve(&wanted.value, &self.plan.known);
+        let Some((object, changes)) = self.current(&wanted.id, &value)? else {
+            self.push(
+                Step {
+                    id: wanted.id,
+                    action: Action::Create,
+                    reason: Reason::Missing,
+                    changes: Vec::new(),
+                    needs,
+                    wanted: Some(value),
+                    found: None,
+                },
+                None,
+            );
+            return Ok(());
+        };
+        let (action, reason) = self.decide(&wanted.id, &changes, &needs);
+        let known = match action {
+            Action::Replace | Action::Supersede => {
+                self.replaced.insert(wanted.id.clone());
+                None
+            }
+            _ => Some(object.attributes.clone()),
+        };
+        self.push(
+            Step {
+                id: wanted.id,
+                action,
+                reason,
+                changes,
+                needs,
+                wanted: Some(value),
+                found: Some(object),
+            },
+            known,
+        );
+        Ok(())
+    }
+
+    /// The object in the account that stands for `id`, and how it differs. Of several versions
+    /// it is the one that does not differ, else the first.
+    fn current(&mut self, id: &Id, value: &Value) -> Result<Option<(Object, Vec<Change>)>> {
+        let Some(candidates) = self.found.get_mut(id) else {
+            return Ok(None);
+        };
+        let several = self
+            .kinds
+            .get(&id.kind)
+            .is_some_and(|kind| kind.superseded().is_some());
+        if candidates.len() > 1 && !several {
+            let ids: Vec<_> = candidates.iter().map(aws_id).collect();
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("two objects claim to be {id}: {}", ids.join(" and ")),
+            )
+            .hint("delete the one that is not in use, or remove its wmctl: tags; nothing was changed"));
+        }
+        let differences: Vec<Vec<Change>> = candidates
+            .iter()
+            .map(|object| self.gaps.hide(id, diff(&object.value, value)))
+            .collect();
+        let Some(at) = differences
+            .iter()
+            .position(Vec::is_empty)
+            .or((!differences.is_empty()).then_some(0))
+        else {
+            return Ok(None);
+        };
+        let object = candidates.remove(at);
+        if !object.owned {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "{id}: `{}` exists already and does not carry this stack's tags",
+                    aws_id(&object)
+                ),
+            )
+            .hint("nothing was changed; choose another [stack] name or environment, or delete that object if it is yours to delete"));
+        }
+        let changes = differences.into_iter().nth(at).unwrap_or_default();
+        Ok(Some((object, changes)))
+    }
+
+    fn decide(&self, id: &Id, changes: &[Change], needs: &BTreeSet<Id>) -> (Action, Reason) {
+        if changes.is_empty() {
+            return (Action::Keep, Reason::UpToDate);
+        }
+        let on_change = |field: &str| {
+            self.kinds
+                .get(&id.kind)
+                .map_or(OnChange::InPlace, |kind| kind.on_change(field))
+        };
+        let fields = fields(changes);
+        let fixed = |wanted: OnChange| fields.iter().find(|field| on_change(field) == wanted);
+        let replaced = needs.iter().find(|need| self.replaced.contains(*need));
+        let why = |field: &String| {
+            replaced.map_or_else(
+                || Reason::CannotChangeInPlace(field.clone()),
+                |need| Reason::DependencyReplaced(need.clone()),
+            )
+        };
+        if let Some(field) = fixed(OnChange::Replace) {
+            (Action::Replace, why(field))
+        } else if let Some(field) = fixed(OnChange::Supersede) {
+            (Action::Supersede, why(field))
+        } else {
+            (Action::Update, Reason::Differs)
+        }
+    }
+
+    /// What the account has and nobody asked for goes, but for superseded versions that are kept
+    /// as a way back.
+    fn leave_out(&mut self) {
+        for (id, objects) in std::mem::take(&mut self.found) {
+            let kept = self
+                .kinds
+                .get(&id.kind)
+                .and_then(Kind::superseded)
+                .filter(|_| self.plan.steps.iter().any(|step| step.id == id))
+                .unwrap_or(0);
+            for object in objects.into_iter().filter(|o| o.owned).skip(kept) {
+                self.delete(object);
+            }
+        }
+    }
+
+    fn everything_goes(&mut self) {
+        for object in std::mem::take(&mut self.found).into_values().flatten() {
+            self.delete(object);
+        }
+    }
+
+    fn delete(&mut self, object: Object) {
+        self.plan.steps.push(Step {
+            id: object.id.clone(),
+            action: Action::Delete,
+            reason: Reason::NotWanted,
+            changes: Vec::new(),
+            needs: BTreeSet::new(),
+            wanted: None,
+            found: Some(object),
+        });
+    }
+}
+
+fn aws_id(object: &Object) -> String {
+    object
+        .attributes
+        .get("id")
+        .cloned()
+        .unwrap_or_else(|| object.id.to_string())
+}
+
+/// The same objects, each behind those that it refers to.
+fn in_order(wanted: Vec<Wanted>) -> Result<Vec<Wanted>> {
+    let mut waiting: BTreeMap<Id, Wanted> = wanted
+        .into_iter()
+        .map(|wanted| (wanted.id.clone(), wanted))
+        .collect();
+    let all: BTreeSet<Id> = waiting.keys().cloned().collect();
+    let mut ordered: Vec<Wanted> = Vec::with_capacity(all.len());
+    let mut placed: BTreeSet<Id> = BTreeSet::new();
+    while !waiting.is_empty() {
+        let ready: Vec<Id> = waiting
+            .values()
+            .filter(|wanted| wanted.needs().iter().all(|need| placed.contains(need)))
+            .map(|wanted| wanted.id.clone())
+            .collect();
+        if ready.is_empty() {
+            let stuck: Vec<String> = waiting.keys().map(Id::to_string).collect();
+            return Err(Error::failed(format!(
+                "these objects need each other, or something that is not wanted: {}",
+                stuck.join(", ")
+            )));
+        }
+        for id in ready {
+            if let Some(wanted) = waiting.remove(&id) {
+                placed.insert(id);
+                ordered.push(wanted);
+            }
+        }
+    }
+    Ok(ordered)
+}
