@@ -13,7 +13,7 @@ use crate::artifact::Artifacts;
 use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
-use crate::object::{Attributes, Id, Known, Object, is_resolved, resolve, revision};
+use crate::object::{Attributes, Id, Known, Object, is_resolved, resolve};
 use crate::plan::{Action, Plan, Step};
 use crate::resources::{Cx, DatabaseServer, Kind, Kinds, Options};
 use crate::stack::Stack;
@@ -294,7 +294,7 @@ async fn work(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<
     let mut attributes = make(kind, &cx, task).await?;
     let wanted = task.step.wanted.as_ref().map(|value| resolve(value, &so_far));
     if let Some(value) = wanted.filter(is_resolved) {
-        attributes.insert("revision".to_owned(), revision(&value));
+        attributes.insert("revision".to_owned(), kind.revision(&value));
     }
     lock(known).insert(id.clone(), attributes);
     Ok(())

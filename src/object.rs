@@ -71,15 +71,24 @@ pub fn attributes<const N: usize>(pairs: [(&str, &str); N]) -> Attributes {
 pub struct Wanted {
     pub id: Id,
     pub value: Value,
+    /// What must be there first although `value` does not refer to it.
+    pub after: BTreeSet<Id>,
 }
 
 impl Wanted {
-    /// The objects that `value` refers to.
+    /// The objects that must be there first.
     pub fn needs(&self) -> BTreeSet<Id> {
-        let mut needs = BTreeSet::new();
-        collect(&self.value, &mut needs);
+        let mut needs = references(&self.value);
+        needs.extend(self.after.iter().cloned());
         needs
     }
+}
+
+/// The objects that `value` refers to.
+pub fn references(value: &Value) -> BTreeSet<Id> {
+    let mut needs = BTreeSet::new();
+    collect(value, &mut needs);
+    needs
 }
 
 /// An object as the account has it. `value` holds AWS's own ids.
@@ -129,9 +138,7 @@ pub fn resolve_text(text: &str, known: &Known) -> String {
 
 /// Whether `value` still holds a reference.
 pub fn is_resolved(value: &Value) -> bool {
-    let mut needs = BTreeSet::new();
-    collect(value, &mut needs);
-    needs.is_empty()
+    references(value).is_empty()
 }
 
 /// Twelve hexadecimal digits that change when `value` does.
@@ -144,7 +151,8 @@ pub fn revision(value: &Value) -> String {
     })
 }
 
-/// The same value with its keys sorted and its nulls left out, so that equal values hash alike.
+/// The same value with keys and lists sorted and nulls left out, so that values which do not
+/// differ hash alike.
 pub fn canonical(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -154,7 +162,11 @@ pub fn canonical(value: &Value) -> Value {
                 .map(|(name, value)| (name.clone(), canonical(value)))
                 .collect()
         }
-        Value::Array(items) => items.iter().map(canonical).collect(),
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(canonical).collect();
+            items.sort_by_cached_key(Value::to_string);
+            Value::Array(items)
+        }
         other => other.clone(),
     }
 }
@@ -241,6 +253,7 @@ mod tests {
         let wanted = Wanted {
             id: Id::new("iam-role", "function"),
             value: json!({"a": ["${vpc/main.arn} ${subnet/a}"], "b": "${aws:PrincipalTag/x}"}),
+            after: BTreeSet::new(),
         };
         let needs: Vec<String> = wanted.needs().iter().map(Id::to_string).collect();
         assert_eq!(needs, ["subnet/a", "vpc/main"]);

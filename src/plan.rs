@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::diff::{Change, diff, fields};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::gaps::Gaps;
-use crate::object::{Id, Known, Object, Wanted, is_resolved, resolve, revision};
+use crate::object::{Attributes, Id, Known, Object, Wanted, is_resolved, resolve};
 use crate::resources::{Kind, Kinds, OnChange};
 
 /// The whole plan, in the order in which steps could run one after the other.
@@ -173,11 +173,13 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn push(&mut self, step: Step, known: Option<crate::object::Attributes>) {
+    fn push(&mut self, step: Step, known: Option<Attributes>) {
         let mut known = known.unwrap_or_default();
         // Known before anything is done, where nothing that it hashes is still to come.
-        if let Some(value) = step.wanted.as_ref().filter(|value| is_resolved(value)) {
-            known.insert("revision".to_owned(), revision(value));
+        if let Some(value) = step.wanted.as_ref().filter(|value| is_resolved(value))
+            && let Some(kind) = self.kinds.get(&step.id.kind)
+        {
+            known.insert("revision".to_owned(), kind.revision(value));
         }
         if !known.is_empty() {
             self.plan.known.insert(step.id.clone(), known);
@@ -321,6 +323,9 @@ impl<'a> Planner<'a> {
     }
 
     fn delete(&mut self, object: Object) {
+        if !self.kinds.get(&object.id.kind).is_some_and(Kind::deletable) {
+            return;
+        }
         self.plan.steps.push(Step {
             id: object.id.clone(),
             action: Action::Delete,
@@ -348,6 +353,9 @@ fn in_order(wanted: Vec<Wanted>) -> Result<Vec<Wanted>> {
         .map(|wanted| (wanted.id.clone(), wanted))
         .collect();
     let all: BTreeSet<Id> = waiting.keys().cloned().collect();
+    for wanted in waiting.values_mut() {
+        wanted.after.retain(|id| all.contains(id));
+    }
     let mut ordered: Vec<Wanted> = Vec::with_capacity(all.len());
     let mut placed: BTreeSet<Id> = BTreeSet::new();
     while !waiting.is_empty() {

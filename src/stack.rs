@@ -44,6 +44,11 @@ impl Stack {
         format!("{}-{name}", self.prefix())
     }
 
+    /// `{stack}-{environment}/{name}`: secrets are grouped as paths.
+    pub fn secret_name(&self, name: &str) -> String {
+        format!("{}/{name}", self.prefix())
+    }
+
     /// The logical name in an AWS name of ours.
     pub fn logical<'a>(&self, name: &'a str) -> Option<&'a str> {
         name.strip_prefix(&self.prefix())?.strip_prefix('-')
@@ -92,7 +97,10 @@ impl Stack {
     /// Those of an object's tags that are ours to keep: tags that others added are theirs.
     pub fn relevant(&self, tags: Tags) -> Tags {
         tags.into_iter()
-            .filter(|(key, _)| key.starts_with("wmctl:") || self.tags.contains_key(key))
+            .filter(|(key, _)| {
+                [TAG_STACK, TAG_ENVIRONMENT, TAG_ID].contains(&key.as_str())
+                    || self.tags.contains_key(key)
+            })
             .collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Every kind of AWS object that a stack has. One kind is one file; a new one is a line in [`all`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::marker::PhantomData;
 
@@ -16,7 +16,7 @@ use crate::aws::{Aws, Reader};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::events::Events;
-use crate::object::{Attributes, Id, Known, Object, Wanted};
+use crate::object::{Attributes, Id, Known, Object, Wanted, revision};
 use crate::stack::{Stack, Tags};
 
 /// What wanted objects are made from.
@@ -34,6 +34,14 @@ impl Scope<'_> {
     /// The tags of the object with this kind and logical name.
     pub fn tags(&self, kind: &str, name: &str) -> Tags {
         self.stack.tags(&Id::new(kind, name))
+    }
+
+    /// References to the private subnets, one in each zone in use.
+    pub fn subnets(&self) -> Vec<String> {
+        ('a'..='z')
+            .take(usize::from(self.config.network.zones))
+            .map(|letter| format!("${{subnet/private-{letter}}}"))
+            .collect()
     }
 }
 
@@ -136,6 +144,16 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// stand beside each other, found newest first, and so many superseded ones stay.
     const SUPERSEDED: Option<usize> = None;
 
+    /// Fields that are no part of the object's revision: a change of them is no new version.
+    const UNVERSIONED: &'static [&'static str] = &["tags"];
+    /// False for what is only a trace of something done, or goes with its parent.
+    const DELETABLE: bool = true;
+
+    /// Objects that must be there before any of this kind, where no field refers to them.
+    fn after(_scope: &Scope) -> Vec<Id> {
+        Vec::new()
+    }
+
     /// The objects of this kind that infra.toml asks for, by logical name.
     fn wanted(scope: &Scope) -> Vec<(String, Self)>;
 
@@ -165,6 +183,9 @@ pub trait Kind: Send + Sync {
     fn needs(&self) -> &'static [&'static str];
     fn data(&self) -> bool;
     fn superseded(&self) -> Option<usize>;
+    fn deletable(&self) -> bool;
+    /// The hash that stands for the content of an object with this value.
+    fn revision(&self, value: &Value) -> String;
     fn on_change(&self, field: &str) -> OnChange;
     fn wanted(&self, scope: &Scope) -> Result<Vec<Wanted>>;
     fn find<'a>(&'a self, reader: &'a Reader<'a>) -> BoxFuture<'a, Result<Vec<Object>>>;
@@ -198,17 +219,31 @@ impl<R: Resource> Kind for Typed<R> {
         R::SUPERSEDED
     }
 
+    fn deletable(&self) -> bool {
+        R::DELETABLE
+    }
+
+    fn revision(&self, value: &Value) -> String {
+        let mut value = value.clone();
+        if let Value::Object(fields) = &mut value {
+            fields.retain(|name, _| !R::UNVERSIONED.contains(&name.as_str()));
+        }
+        revision(&value)
+    }
+
     fn on_change(&self, field: &str) -> OnChange {
         R::on_change(field)
     }
 
     fn wanted(&self, scope: &Scope) -> Result<Vec<Wanted>> {
+        let after: BTreeSet<Id> = R::after(scope).into_iter().collect();
         R::wanted(scope)
             .into_iter()
             .map(|(name, value)| {
                 Ok(Wanted {
                     id: Id::new(R::KIND, name),
                     value: to_value(&value)?,
+                    after: after.clone(),
                 })
             })
             .collect()

@@ -1,0 +1,177 @@
+//! Who may invoke a function, statement by statement. Every statement on our functions is ours:
+//! one that nobody asked for is drift.
+
+use aws_sdk_lambda::operation::add_permission::builders::AddPermissionFluentBuilder;
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{FUNCTIONS, LIVE, NOT_FOUND, settled};
+use crate::aws::{During, Optional, Reader};
+use crate::error::Result;
+use crate::object::{Attributes, attributes};
+use crate::resources::{Cx, Found, OnChange, Resource, Scope};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FunctionPermission {
+    pub function: String,
+    /// The alias that the statement is on; the function itself where it is none.
+    pub qualifier: Option<String>,
+    pub statement_id: String,
+    pub action: String,
+    pub principal: String,
+    pub source_arn: Option<String>,
+}
+
+impl Resource for FunctionPermission {
+    const KIND: &'static str = "function-permission";
+    const NEEDS: &'static [&'static str] = &["function", "function-alias", "rest-api"];
+
+    fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        let api = &scope.config.api;
+        vec![(
+            "chatbot-live-api".to_owned(),
+            Self {
+                function: "${function/chatbot}".to_owned(),
+                qualifier: Some(LIVE.to_owned()),
+                statement_id: "api".to_owned(),
+                action: "lambda:InvokeFunction".to_owned(),
+                principal: "apigateway.amazonaws.com".to_owned(),
+                // This stage and this method only.
+                source_arn: Some(format!(
+                    "${{rest-api/main.execution_arn}}/{}/POST{}",
+                    api.stage, api.path
+                )),
+            },
+        )]
+    }
+
+    fn after(_scope: &Scope) -> Vec<crate::object::Id> {
+        // A statement on an alias needs the alias.
+        vec![super::alias::id("chatbot")]
+    }
+
+    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+        let places = FUNCTIONS
+            .into_iter()
+            .flat_map(|name| [(name, None), (name, Some(LIVE))]);
+        let statements =
+            try_join_all(places.map(|(name, qualifier)| read(reader, name, qualifier))).await?;
+        Ok(statements.into_iter().flatten().collect())
+    }
+
+    fn on_change(_field: &str) -> OnChange {
+        OnChange::Replace
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
+        let call: AddPermissionFluentBuilder = cx
+            .aws
+            .lambda
+            .add_permission()
+            .function_name(&self.function)
+            .set_qualifier(self.qualifier.clone())
+            .statement_id(&self.statement_id)
+            .action(&self.action)
+            .principal(&self.principal)
+            .set_source_arn(self.source_arn.clone());
+        settled(cx, "the last update to end", || async {
+            call.clone().send().await.during("AddPermission", cx.id)
+        })
+        .await?;
+        Ok(attributes([("id", &self.statement_id)]))
+    }
+
+    async fn update(
+        &self,
+        _cx: &Cx<'_>,
+        found: &Found<Self>,
+        _changed: &[String],
+    ) -> Result<Attributes> {
+        Ok(found.attributes.clone())
+    }
+
+    async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
+        cx.aws
+            .lambda
+            .remove_permission()
+            .function_name(&found.value.function)
+            .set_qualifier(found.value.qualifier.clone())
+            .statement_id(&found.value.statement_id)
+            .send()
+            .await
+            .during("RemovePermission", cx.id)
+            .unless(NOT_FOUND)?;
+        Ok(())
+    }
+}
+
+async fn read(
+    reader: &Reader<'_>,
+    name: &str,
+    qualifier: Option<&str>,
+) -> Result<Vec<Found<FunctionPermission>>> {
+    let function = reader.stack.name(name);
+    let policy = reader
+        .aws
+        .lambda
+        .get_policy()
+        .function_name(&function)
+        .set_qualifier(qualifier.map(str::to_owned))
+        .send()
+        .await
+        .during("GetPolicy", &function)
+        .unless(NOT_FOUND)?
+        .and_then(|answer| answer.policy)
+        .unwrap_or_default();
+    let policy: Value = serde_json::from_str(&policy).unwrap_or(Value::Null);
+    let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+    Ok(statements
+        .iter()
+        .map(|statement| {
+            let statement_id = statement["Sid"].as_str().unwrap_or_default();
+            Found::owned(
+                format!("{name}-{}-{statement_id}", qualifier.unwrap_or("function")),
+                attributes([("id", statement_id)]),
+                FunctionPermission {
+                    function: function.clone(),
+                    qualifier: qualifier.map(str::to_owned),
+                    statement_id: statement_id.to_owned(),
+                    action: only(&statement["Action"]),
+                    principal: principal(&statement["Principal"]),
+                    source_arn: source_arn(&statement["Condition"]),
+                },
+            )
+        })
+        .collect())
+}
+
+/// A policy's single value, which may stand in a list.
+fn only(value: &Value) -> String {
+    match value {
+        Value::Array(items) if items.len() == 1 => only(&items[0]),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn principal(value: &Value) -> String {
+    match value {
+        Value::Object(principals) => principals
+            .values()
+            .map(only)
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => only(other),
+    }
+}
+
+fn source_arn(condition: &Value) -> Option<String> {
+    condition.as_object()?.values().find_map(|operator| {
+        operator
+            .as_object()?
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case("aws:SourceArn"))
+            .map(|(_, value)| only(value))
+    })
+}
