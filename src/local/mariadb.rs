@@ -88,7 +88,9 @@ impl MariaDb {
             "--skip-log-bin".to_owned(),
         ];
         if user == "root" {
-            arguments.push("--user=root".to_owned());
+            // Not `--user`, which the installer takes for itself and then trips over spaces
+            // in the directory's name; this it hands on to the server.
+            arguments.push("-uroot".to_owned());
         }
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         run(&installer, &arguments).await.map_err(|failure| {

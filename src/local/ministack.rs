@@ -116,10 +116,15 @@ impl Service for MiniStack {
         for dir in ["", "state", "s3", "tmp"] {
             private_dir(&self.root.join(dir))?;
         }
-        if self.executable.is_none() && !self.is_installed().await {
-            self.install(events).await?;
+        match &self.executable {
+            Some(executable) if !executable.is_file() => Err(Error::environment(format!(
+                "{EXECUTABLE} names {}, which is not there",
+                executable.display()
+            ))
+            .hint(format!("unset {EXECUTABLE}; wmctl local start"))),
+            None if !self.is_installed().await => self.install(events).await,
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     async fn command(&self) -> Result<Command> {
