@@ -210,6 +210,7 @@ fn absent(program: &str) -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::{database, service};
     use super::*;

@@ -108,6 +108,7 @@ pub(super) async fn lock(root: &Path, events: &Events) -> Result<File> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -67,6 +67,7 @@ fn generate() -> Result<[String; 3], rcgen::Error> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
