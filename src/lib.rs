@@ -3,6 +3,8 @@
 pub mod apply;
 pub mod artifact;
 pub mod aws;
+pub mod checks;
+pub mod cli;
 pub mod config;
 pub mod diff;
 pub mod error;
@@ -12,5 +14,6 @@ pub mod local;
 pub mod object;
 pub mod observe;
 pub mod plan;
+pub mod report;
 pub mod resources;
 pub mod stack;

@@ -1,0 +1,137 @@
+//! Judges a finished plan before anything is done. It refuses; it never changes a plan.
+
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::object::Id;
+use crate::plan::{Action, Plan, Step};
+use crate::resources::{Kind, Kinds};
+
+/// Units of concurrency that Lambda insists on leaving to functions without a reservation.
+const UNRESERVED_MINIMUM: u32 = 100;
+
+/// What the checks need to know of the account.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Concurrency that no function has reserved yet; unknown where the cloud does not say.
+    pub unreserved_concurrency: Option<u32>,
+}
+
+/// Refuses a plan that would destroy data that nobody named, or that AWS cannot carry out.
+pub fn check(kinds: &Kinds, plan: &Plan, destroy: &BTreeSet<Id>, facts: &Facts) -> Result<()> {
+    data_is_kept(kinds, plan, destroy)?;
+    concurrency_is_there(plan, facts)
+}
+
+fn data_is_kept(kinds: &Kinds, plan: &Plan, destroy: &BTreeSet<Id>) -> Result<()> {
+    let lost: Vec<&Step> = plan
+        .changes()
+        .filter(|step| {
+            matches!(step.action, Action::Delete | Action::Replace | Action::Supersede)
+                && kinds.get(&step.id.kind).is_some_and(Kind::data)
+                && !destroy.contains(&step.id)
+        })
+        .collect();
+    let Some(first) = lost.first() else {
+        return Ok(());
+    };
+    let what = match first.action {
+        Action::Delete => "delete",
+        _ => "replace",
+    };
+    let fields: Vec<&str> = first.changes.iter().map(|change| change.path.as_str()).collect();
+    let because = if fields.is_empty() {
+        String::new()
+    } else {
+        format!(" (it differs in {})", fields.join(", "))
+    };
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!("the plan would {what} {}, and the data in it{because}", first.id),
+    )
+    .hint("nothing was changed; put back what infra.toml said before")
+    .hint(format!("or, to lose that data: --allow-destroy {}", first.id)))
+}
+
+/// A new account may have a concurrency of 10 in all; creating the function would fail half-way.
+fn concurrency_is_there(plan: &Plan, facts: &Facts) -> Result<()> {
+    let Some(free) = facts.unreserved_concurrency else {
+        return Ok(());
+    };
+    let reserved = |value: Option<&serde_json::Value>| {
+        value
+            .and_then(|value| value["reserved_concurrency"].as_u64())
+            .and_then(|value| u32::try_from(value).ok())
+            .unwrap_or_default()
+    };
+    let (mut wanted, mut held) = (0, 0);
+    for step in plan.changes().filter(|step| step.id.kind == "function") {
+        wanted += reserved(step.wanted.as_ref());
+        held += reserved(step.found.as_ref().map(|found| &found.value));
+    }
+    if wanted <= held || wanted - held + UNRESERVED_MINIMUM <= free {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!(
+            "the functions want {} more units of reserved concurrency, and the account has {free} unreserved, of which {UNRESERVED_MINIMUM} must stay so",
+            wanted - held
+        ),
+    )
+    .hint("nothing was changed; lower [function] reserved_concurrency")
+    .hint("or ask for a higher quota: Service Quotas, AWS Lambda, Concurrent executions"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Object;
+    use crate::plan::Reason;
+    use serde_json::json;
+
+    fn step(id: Id, action: Action, wanted: Option<serde_json::Value>) -> Plan {
+        let object = Object {
+            id: id.clone(),
+            attributes: crate::object::Attributes::new(),
+            value: json!({}),
+            owned: true,
+        };
+        Plan {
+            steps: vec![Step {
+                id,
+                action,
+                reason: Reason::NotWanted,
+                changes: Vec::new(),
+                needs: BTreeSet::new(),
+                wanted,
+                found: Some(object),
+            }],
+            ..Plan::default()
+        }
+    }
+
+    #[test]
+    fn a_database_goes_only_by_name() {
+        let id = Id::new("db-instance", "main");
+        let plan = step(id.clone(), Action::Delete, None);
+        let kinds = crate::resources::all();
+        let error = check(&kinds, &plan, &BTreeSet::new(), &Facts::default()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Refused);
+        assert!(error.hints[1].contains("--allow-destroy db-instance/main"));
+        check(&kinds, &plan, &BTreeSet::from([id]), &Facts::default()).unwrap();
+    }
+
+    #[test]
+    fn reserved_concurrency_must_fit_the_account() {
+        let wanted = json!({"reserved_concurrency": 50});
+        let plan = step(Id::new("function", "chatbot"), Action::Create, Some(wanted));
+        let kinds = crate::resources::all();
+        let free = |units| Facts {
+            unreserved_concurrency: Some(units),
+        };
+        let destroy = BTreeSet::new();
+        assert!(check(&kinds, &plan, &destroy, &free(149)).is_err());
+        check(&kinds, &plan, &destroy, &free(150)).unwrap();
+    }
+}

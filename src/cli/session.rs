@@ -1,0 +1,364 @@
+//! What commands share: the configuration, the account, and what is wanted and found in it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use futures::future::BoxFuture;
+use futures::FutureExt;
+use include_dir::{Dir, include_dir};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::{Global, Skip};
+use crate::artifact::{self, Artifacts, Request};
+use crate::aws::{Access, Aws, During, Reader, Target};
+use crate::checks::Facts;
+use crate::config::{self, Config, Port};
+use crate::error::{Error, Result};
+use crate::events::Events;
+use crate::gaps::Gaps;
+use crate::local::Local;
+use crate::object::{Id, Object, Wanted};
+use crate::report::{Printer, Progress};
+use crate::resources::lambda::schema::Schema;
+use crate::resources::{self, DatabaseServer, Kinds, Options, Resource, Scope};
+use crate::stack::Stack;
+
+/// The authorities that sign RDS certificates, by region.
+static RDS_CERTIFICATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/certs/rds");
+
+/// One command at work.
+pub struct Session {
+    pub printer: Printer,
+    pub base: PathBuf,
+    pub config: Config,
+    pub local: Option<Local>,
+    pub aws: Aws,
+    pub stack: Stack,
+    pub kinds: Kinds,
+    pub options: Options,
+    pub gaps: Gaps,
+    pub events: Events,
+    yes: bool,
+    progress: Progress,
+}
+
+/// What infra.toml asks for and what the account has.
+pub struct View {
+    pub wanted: Vec<Wanted>,
+    pub found: Vec<Object>,
+    pub artifacts: Artifacts,
+    pub facts: Facts,
+}
+
+/// Whether the function is built where its sources have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Build {
+    IfChanged,
+    /// Take the last build if it still holds; otherwise the code's hash is unknown.
+    Never,
+}
+
+impl Session {
+    /// Reads infra.toml and connects to the account that it is for.
+    pub async fn open(global: &Global) -> Result<Self> {
+        let mut config = config::load(&global.config)?;
+        let base = base(&global.config)?;
+        let printer = global.printer();
+        let (events, receiver) = Events::channel();
+        let progress = Progress::draw(receiver, printer);
+        let local = global.local.then(|| Local::open(&base)).transpose()?;
+        let target = match (&local, &global.endpoint_url) {
+            (Some(local), _) => Target::Local(local.endpoint_url()),
+            (None, Some(url)) => Target::Endpoint(url.clone()),
+            (None, None) => Target::Aws,
+        };
+        if let Some(local) = &local {
+            config.database.port = Port(local.database_port());
+        }
+        if !target.is_aws() {
+            config.function.architecture = artifact::native_architecture()?;
+        }
+        let access = Access {
+            target,
+            region: config.stack.region.clone(),
+            profile: global.profile.clone(),
+        };
+        let aws = Aws::connect(&access, &events).await?;
+        let stack = Stack::new(&config, &aws.account);
+        let gaps = Gaps::of(aws.emulator);
+        Ok(Self {
+            printer,
+            base,
+            config,
+            local,
+            aws,
+            stack,
+            kinds: resources::all(),
+            options: Options {
+                skip_migrate: global.skip.contains(&Skip::Migrate),
+                skip_health: global.skip.contains(&Skip::Health),
+                skip_final_snapshot: false,
+            },
+            gaps,
+            events,
+            yes: global.yes,
+            progress,
+        })
+    }
+
+    /// Waits until all that happened has been drawn.
+    pub async fn close(self) {
+        let Self {
+            events,
+            progress,
+            aws,
+            ..
+        } = self;
+        drop((events, aws));
+        progress.finish().await;
+    }
+
+    /// Reads the account and builds what is wanted of it, both at once.
+    pub async fn view(&self, build: Build) -> Result<View> {
+        let contract = self.contract()?;
+        let (artifacts, found, zones, facts) = tokio::try_join!(
+            self.artifacts(build),
+            crate::observe::observe(&self.kinds, &self.aws, &self.stack),
+            self.zones(),
+            self.facts(),
+        )?;
+        let scope = Scope {
+            config: &self.config,
+            stack: &self.stack,
+            artifacts: &artifacts,
+            contract: &contract,
+            zones: &zones,
+        };
+        let mut wanted = Vec::new();
+        for kind in self.kinds.iter() {
+            wanted.extend(kind.wanted(&scope)?);
+        }
+        let skipped = |id: &Id| self.options.skip_migrate && id.kind == Schema::KIND;
+        wanted.retain(|wanted| !skipped(&wanted.id));
+        let found = found.into_iter().filter(|o| !skipped(&o.id)).collect();
+        Ok(View {
+            wanted,
+            found,
+            artifacts,
+            facts,
+        })
+    }
+
+    /// Asks before anything changes, unless `--yes` was given.
+    pub fn confirm(&self, question: &str) -> Result<()> {
+        if self.yes {
+            return Ok(());
+        }
+        match self.printer.ask(question) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Error::new(
+                crate::error::Kind::Refused,
+                "not confirmed; nothing was changed",
+            )),
+            None => Err(Error::usage("there is no terminal to ask on; nothing was changed")
+                .hint("add --yes to go ahead without a question")),
+        }
+    }
+
+    /// Where the calls go, in words: account and region are what an operator must not mistake.
+    pub fn place(&self) -> String {
+        let region = &self.stack.region;
+        match &self.aws.target {
+            Target::Aws => format!("AWS account {}, {region}, as {}", self.stack.account, self.aws.caller),
+            Target::Local(url) => format!("the local cloud at {url}, {region}"),
+            Target::Endpoint(url) => format!("{url}, account {}, {region}", self.stack.account),
+        }
+    }
+
+    /// The head of every JSON document.
+    pub fn document(&self) -> Value {
+        json!({
+            "version": 1,
+            "stack": self.stack.name,
+            "environment": self.stack.environment,
+            "account": self.stack.account,
+            "region": self.stack.region,
+            "target": self.aws.target.url().unwrap_or("aws"),
+        })
+    }
+
+    pub fn database_server(&self) -> Option<&dyn DatabaseServer> {
+        self.local.as_ref().map(|local| local as &dyn DatabaseServer)
+    }
+
+    /// The secrets that hold the API keys' values: name of the key, name of the secret.
+    pub fn key_secrets(&self) -> Vec<(String, String)> {
+        let keys = self.config.api.keys.iter();
+        keys.map(|key| {
+            let secret = self.stack.secret_name(&format!("api-key-{}", key.name));
+            (key.name.clone(), secret)
+        })
+        .collect()
+    }
+
+    /// The endpoint's URL and, where it is not the URL's own, the Host that it answers to.
+    pub fn endpoint(&self, api_id: &str) -> (String, Option<String>) {
+        let (stage, path) = (&self.config.api.stage, &self.config.api.path);
+        if let Some(local) = &self.local {
+            let (url, host) = local.execute_api_url(api_id, stage, path);
+            return (url, Some(host));
+        }
+        if let Some(url) = self.aws.target.url() {
+            let base = url.trim_end_matches('/');
+            let port = base.rsplit(':').next().unwrap_or("80");
+            let host = format!("{api_id}.execute-api.localhost:{port}");
+            return (format!("{base}/{stage}{path}"), Some(host));
+        }
+        let region = &self.stack.region;
+        let suffix = if self.stack.partition() == "aws-cn" { ".cn" } else { "" };
+        let host = format!("{api_id}.execute-api.{region}.amazonaws.com{suffix}");
+        (format!("https://{host}/{stage}{path}"), None)
+    }
+
+    /// The id of the stack's REST API.
+    pub async fn api_id(&self) -> Result<Option<String>> {
+        let reader = Reader::new(&self.aws, &self.stack);
+        Ok(reader.rest_api().await?.map(|api| api.id.clone()))
+    }
+
+    async fn artifacts(&self, build: Build) -> Result<Artifacts> {
+        let request = Request {
+            base: &self.base,
+            config: &self.config,
+            native: !self.aws.target.is_aws(),
+            database_ca: self.database_ca()?,
+        };
+        match build {
+            Build::IfChanged => artifact::artifacts(&request, &self.events).await,
+            Build::Never => artifact::last(&request),
+        }
+    }
+
+    /// The authorities that the function trusts for the database's certificate.
+    fn database_ca(&self) -> Result<Vec<u8>> {
+        let configured = self.config.database.ca_file.as_ref();
+        let file = match (&self.local, configured) {
+            (Some(local), _) => local.ca_file(),
+            (None, Some(file)) => self.base.join(file),
+            (None, None) => {
+                let region = &self.stack.region;
+                return RDS_CERTIFICATES
+                    .get_file(format!("{region}.pem"))
+                    .map(|file| file.contents().to_vec())
+                    .ok_or_else(|| {
+                        Error::usage(format!("no RDS certificates for {region} are built in"))
+                            .hint("download the region's bundle from AWS and name it in [database] ca_file")
+                    });
+            }
+        };
+        std::fs::read(&file).map_err(|error| {
+            let error = Error::environment(format!("cannot read {}", file.display())).because(error);
+            match self.local {
+                Some(_) => error.hint("`wmctl local start` makes it"),
+                None => error.hint("check [database] ca_file in infra.toml"),
+            }
+        })
+    }
+
+    fn contract(&self) -> Result<Value> {
+        let path = self.base.join(&self.config.api.contract);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Error::usage(format!("cannot read {}", path.display())).because(error))?;
+        serde_json::from_str(&text)
+            .map_err(|error| Error::usage(format!("{} is not JSON", path.display())).because(error))
+    }
+
+    async fn zones(&self) -> Result<Vec<String>> {
+        let answer = self
+            .aws
+            .ec2
+            .describe_availability_zones()
+            .send()
+            .await
+            .during("DescribeAvailabilityZones", &self.stack.region)?;
+        let mut zones: Vec<String> = answer
+            .availability_zones
+            .unwrap_or_default()
+            .into_iter()
+            // Local and wavelength zones have no Lambda and no RDS.
+            .filter(|zone| zone.zone_type.as_deref().is_none_or(|kind| kind == "availability-zone"))
+            .filter_map(|zone| zone.zone_name)
+            .collect();
+        zones.sort();
+        let wanted = usize::from(self.config.network.zones);
+        if zones.len() < wanted {
+            return Err(Error::usage(format!(
+                "[network] zones = {wanted}, and {} has {} availability zones",
+                self.stack.region,
+                zones.len()
+            ))
+            .hint("lower zones in infra.toml; nothing was changed"));
+        }
+        Ok(zones)
+    }
+
+    async fn facts(&self) -> Result<Facts> {
+        // Emulators have no quotas.
+        if self.aws.emulator.is_some() {
+            return Ok(Facts::default());
+        }
+        let settings = self
+            .aws
+            .lambda
+            .get_account_settings()
+            .send()
+            .await
+            .during("GetAccountSettings", "the account")?;
+        Ok(Facts {
+            unreserved_concurrency: settings
+                .account_limit
+                .and_then(|limit| limit.unreserved_concurrent_executions)
+                .and_then(|units| u32::try_from(units).ok()),
+        })
+    }
+}
+
+/// The directory that infra.toml's paths start from.
+pub fn base(config: &Path) -> Result<PathBuf> {
+    let config = std::path::absolute(config)
+        .map_err(|error| Error::environment("the current directory is gone").because(error))?;
+    Ok(config.parent().unwrap_or(Path::new("/")).to_path_buf())
+}
+
+/// `kind/name`, for options that name objects.
+pub fn parse_ids(texts: &[String]) -> Result<BTreeSet<Id>> {
+    texts
+        .iter()
+        .map(|text| {
+            Id::parse(text).ok_or_else(|| {
+                Error::usage(format!("`{text}` names no object"))
+                    .hint("objects are named as the plan shows them, such as db-instance/main")
+            })
+        })
+        .collect()
+}
+
+impl DatabaseServer for Local {
+    fn provision<'a>(
+        &'a self,
+        database: &'a str,
+        administrator: &'a str,
+        password: &'a SecretString,
+    ) -> BoxFuture<'a, Result<()>> {
+        self.provision_database(database, administrator, password).boxed()
+    }
+
+    fn remove<'a>(
+        &'a self,
+        database: &'a str,
+        administrator: &'a str,
+    ) -> BoxFuture<'a, Result<()>> {
+        self.drop_database(database, administrator).boxed()
+    }
+}

@@ -1,0 +1,108 @@
+//! `wmctl status`
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Global;
+use super::session::{Build, Session};
+use crate::error::Result;
+use crate::object::Object;
+use crate::plan;
+use crate::resources::lambda::LIVE;
+use crate::resources::lambda::invoke::invoke;
+
+/// Show the endpoint, the live versions, their health, and what `up` would change
+#[derive(Debug, Args)]
+pub struct Status {}
+
+impl Status {
+    pub async fn run(self, global: &Global) -> Result<ExitCode> {
+        let session = Session::open(global).await?;
+        let view = session.view(Build::Never).await?;
+        let found = view.found.clone();
+        let plan = plan::up(&session.kinds, view.wanted, view.found, &session.gaps)?;
+        let attribute = |kind: &str, name: &str, attribute: &str| {
+            object(&found, kind, name).and_then(|object| object.attributes.get(attribute).cloned())
+        };
+        let live = |name: &str| {
+            object(&found, "function-alias", name).map(|alias| alias.value["version"].clone())
+        };
+        let endpoint = attribute("rest-api", "main", "id").map(|id| session.endpoint(&id));
+        let health = match live("chatbot") {
+            Some(_) if !session.options.skip_health => health(&session).await,
+            _ => json!({"ok": false, "reason": "not deployed"}),
+        };
+        let pending: Vec<String> = plan.changes().map(|step| step.id.to_string()).collect();
+        let keys = session.key_secrets();
+        let mut document = session.document();
+        document["endpoint"] = json!(endpoint.as_ref().map(|(url, _)| url));
+        document["host"] = json!(endpoint.as_ref().and_then(|(_, host)| host.as_ref()));
+        document["api_keys"] = keys
+            .iter()
+            .map(|(name, secret)| json!({"name": name, "secret": secret}))
+            .collect();
+        document["versions"] = json!({"chatbot": live("chatbot"), "migrator": live("migrator")});
+        document["health"] = health;
+        document["database"] = json!(attribute("db-instance", "main", "endpoint"));
+        document["objects"] = json!(found.len());
+        document["pending_changes"] = json!(pending);
+        let (printer, place) = (session.printer, session.place());
+        session.close().await;
+        if printer.json {
+            printer.document(&document);
+        } else {
+            printer.data(&text(&document, &place));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn object<'a>(found: &'a [Object], kind: &str, name: &str) -> Option<&'a Object> {
+    found
+        .iter()
+        .find(|object| object.id.kind == kind && object.id.name == name)
+}
+
+/// What the live version says of itself.
+async fn health(session: &Session) -> Value {
+    let function = session.stack.name("chatbot");
+    match invoke(&session.aws, &function, LIVE, &json!({"wmctl": "health"})).await {
+        Ok(answer) => answer,
+        Err(error) => json!({"ok": false, "reason": error.to_string()}),
+    }
+}
+
+fn text(document: &Value, place: &str) -> String {
+    let shown = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "none yet".to_owned(),
+        other => other.to_string(),
+    };
+    let health = if document["health"]["ok"] == true {
+        format!("ok, schema {}", shown(&document["health"]["schema"]))
+    } else {
+        format!("not ok: {}", shown(&document["health"]["reason"]))
+    };
+    let pending = document["pending_changes"].as_array().map_or(0, Vec::len);
+    let mut lines = vec![
+        format!("stack     {}-{} in {place}", shown(&document["stack"]), shown(&document["environment"])),
+        format!("endpoint  {}", shown(&document["endpoint"])),
+        format!("database  {}", shown(&document["database"])),
+        format!(
+            "live      chatbot version {}, migrator version {}",
+            shown(&document["versions"]["chatbot"]),
+            shown(&document["versions"]["migrator"])
+        ),
+        format!("health    {health}"),
+    ];
+    for key in document["api_keys"].as_array().into_iter().flatten() {
+        lines.push(format!("api key   {}: in the secret {}", shown(&key["name"]), shown(&key["secret"])));
+    }
+    lines.push(match pending {
+        0 => format!("changes   none pending; {} objects", document["objects"]),
+        count => format!("changes   {count} pending: `wmctl plan` shows them"),
+    });
+    lines.join("\n")
+}

@@ -1,0 +1,161 @@
+//! `wmctl up`
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Global;
+use super::session::{Build, Session, View, parse_ids};
+use super::stop::stoppable;
+use crate::apply::{Outcome, Site, apply};
+use crate::error::{Error, Kind, Result};
+use crate::plan::{self, Plan};
+use crate::report::{error_json, plan_json, plan_text};
+
+/// Bring the account to what infra.toml says
+///
+/// Builds the function where its sources have changed, reads the account, shows the plan, asks,
+/// and carries it out. Run it again after anything: it finds what is there and goes on.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Allow an object that holds data to be replaced or deleted, such as db-instance/main
+    #[arg(long, value_name = "ID")]
+    pub allow_destroy: Vec<String>,
+}
+
+impl Up {
+    pub async fn run(self, global: &Global) -> Result<ExitCode> {
+        let destroy = parse_ids(&self.allow_destroy)?;
+        let session = Session::open(global).await?;
+        let view = session.view(Build::IfChanged).await?;
+        let plan = plan::up(&session.kinds, view.wanted.clone(), view.found.clone(), &session.gaps)?;
+        crate::checks::check(&session.kinds, &plan, &destroy, &view.facts)?;
+        session.printer.message(&plan_text(&plan));
+        let outcome = if plan.is_empty() {
+            Outcome {
+                known: plan.known.clone(),
+                ..Outcome::default()
+            }
+        } else {
+            session.confirm(&format!("Change this in {}?", session.place()))?;
+            carry_out(&session, &plan, &view).await?
+        };
+        finish(session, &plan, &outcome).await
+    }
+}
+
+/// Applies a plan that was confirmed.
+pub async fn carry_out(session: &Session, plan: &Plan, view: &View) -> Result<Outcome> {
+    let site = Site {
+        kinds: &session.kinds,
+        aws: &session.aws,
+        stack: &session.stack,
+        artifacts: &view.artifacts,
+        options: &session.options,
+        events: &session.events,
+        database_server: session.database_server(),
+    };
+    stoppable(&session.events, |stop| apply(&site, plan, stop)).await
+}
+
+/// Says what became of the plan, and where the endpoint and the keys are.
+async fn finish(session: Session, plan: &Plan, outcome: &Outcome) -> Result<ExitCode> {
+    let api = outcome.known.iter().find(|(id, _)| id.kind == "rest-api");
+    let api = api.and_then(|(_, attributes)| attributes.get("id")).cloned();
+    let endpoint = api.map(|id| session.endpoint(&id));
+    let keys = session.key_secrets();
+    let calls = session.aws.calls.count();
+    let mut document = session.document();
+    document["plan"] = plan_json(plan);
+    document["result"] = outcome_json(outcome, calls);
+    document["endpoint"] = json!(endpoint.as_ref().map(|(url, _)| url));
+    document["host"] = json!(endpoint.as_ref().and_then(|(_, host)| host.clone()));
+    document["api_keys"] = keys
+        .iter()
+        .map(|(name, secret)| json!({"name": name, "secret": secret}))
+        .collect();
+    document["not_emulated"] = json!(session.gaps.met());
+    let printer = session.printer;
+    session.close().await;
+    if !printer.json {
+        printer.message(&outcome_text(outcome, calls));
+    }
+    if !outcome.is_complete() {
+        if printer.json {
+            printer.document(&document);
+            return Ok(ExitCode::from(failure(outcome).kind.exit_code()));
+        }
+        for (id, error) in &outcome.failed {
+            printer.message(&format!("{id}:"));
+            printer.error(error);
+        }
+        return Err(failure(outcome));
+    }
+    if printer.json {
+        printer.document(&document);
+    } else if let Some((url, host)) = endpoint {
+        printer.data(&format!("endpoint  {url}"));
+        if let Some(host) = host {
+            printer.data(&format!("host      {host}"));
+        }
+        for (name, secret) in keys {
+            printer.data(&format!("api key   {name}: in the secret {secret}"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The outcome as `--json` has it.
+pub fn outcome_json(outcome: &Outcome, calls: u64) -> Value {
+    let done: Vec<Value> = outcome
+        .done
+        .iter()
+        .map(|(id, what)| json!({"id": id, "done": what}))
+        .collect();
+    let failed: Vec<Value> = outcome
+        .failed
+        .iter()
+        .map(|(id, error)| json!({"id": id, "error": error_json(error)}))
+        .collect();
+    json!({
+        "done": done,
+        "failed": failed,
+        "skipped": outcome.skipped,
+        "interrupted": outcome.interrupted,
+        "elapsed_s": outcome.elapsed.as_secs_f64(),
+        "calls": calls,
+    })
+}
+
+/// One line: how much was done, in what time.
+pub fn outcome_text(outcome: &Outcome, calls: u64) -> String {
+    format!(
+        "{} done, {} failed, {} not tried; {calls} calls, {:.1} s",
+        outcome.done.len(),
+        outcome.failed.len(),
+        outcome.skipped.len(),
+        outcome.elapsed.as_secs_f64(),
+    )
+}
+
+/// The error that an incomplete outcome ends with.
+pub fn failure(outcome: &Outcome) -> Error {
+    if outcome.interrupted && outcome.failed.is_empty() {
+        return Error::new(Kind::Interrupted, "stopped; what was done stays")
+            .hint("run the same command again to go on");
+    }
+    let kind = match outcome.failed.first() {
+        Some((_, error)) if error.kind == Kind::Access => Kind::Access,
+        _ => Kind::Failed,
+    };
+    Error::new(
+        kind,
+        format!(
+            "{} of the plan's steps failed and {} were not tried; the others are done and stay",
+            outcome.failed.len(),
+            outcome.skipped.len()
+        ),
+    )
+    .hint("mend the cause, then run the same command again: it goes on from here")
+}

@@ -1,0 +1,117 @@
+//! The only place that writes to the terminal: data on stdout, everything else on stderr.
+
+mod plan;
+mod progress;
+
+use std::io::{IsTerminal, Write};
+
+use serde_json::{Value, json};
+
+pub use plan::{plan_json, plan_text};
+pub use progress::Progress;
+
+use crate::error::Error;
+
+/// How to speak to whoever reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Printer {
+    pub json: bool,
+    pub verbose: bool,
+}
+
+impl Printer {
+    /// Text that was asked for. A reader that has gone away is no error.
+    pub fn data(self, text: &str) {
+        let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+    }
+
+    /// A JSON document that was asked for.
+    pub fn document(self, value: &Value) {
+        self.data(&format!("{value:#}"));
+    }
+
+    /// Text for a person beside the data; left out where a script reads JSON.
+    pub fn message(self, text: &str) {
+        if !self.json {
+            let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+        }
+    }
+
+    /// What went wrong, why, and what to do next.
+    pub fn error(self, error: &Error) {
+        if self.json {
+            self.document(&json!({"version": 1, "error": error_json(error)}));
+            return;
+        }
+        let _ = write!(std::io::stderr().lock(), "{}", error_text(error, colours()));
+    }
+
+    /// Asks on the terminal. `None` where nobody can answer.
+    pub fn ask(self, question: &str) -> Option<bool> {
+        if !std::io::stdin().is_terminal() || self.json {
+            return None;
+        }
+        let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
+        let _ = std::io::stderr().flush();
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+}
+
+/// Colours only for a person, and not for one who asked for none.
+fn colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// The error as `--json` has it.
+pub fn error_json(error: &Error) -> Value {
+    json!({
+        "kind": error.kind.name(),
+        "message": error.message,
+        "causes": error.causes(),
+        "hints": error.hints,
+        "aws": error.aws.as_ref().map(|failure| json!({
+            "operation": failure.operation,
+            "code": failure.code,
+            "message": failure.message,
+            "request_id": failure.request_id,
+        })),
+    })
+}
+
+/// The error, its causes, and its hints, a line each.
+pub fn error_text(error: &Error, colours: bool) -> String {
+    let paint = |code: &str, text: &str| {
+        if colours {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    };
+    let mut text = format!("{} {}\n", paint("1;31", "error:"), error.message.trim_end());
+    for cause in error.causes() {
+        text.push_str(&format!("  because: {}\n", cause.trim_end().replace('\n', "\n    ")));
+    }
+    for hint in &error.hints {
+        text.push_str(&format!("{} {hint}\n", paint("1;36", "hint:")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_shows_cause_and_next_command() {
+        let error = Error::failed("CreateVpc refused for vpc/main: VpcLimitExceeded")
+            .hint("delete a VPC that is not in use, then run `wmctl up` again")
+            .because(std::io::Error::other("five VPCs"));
+        insta::assert_snapshot!(error_text(&error, false), @r"
+        error: CreateVpc refused for vpc/main: VpcLimitExceeded
+          because: five VPCs
+        hint: delete a VPC that is not in use, then run `wmctl up` again
+        ");
+    }
+}
