@@ -13,7 +13,7 @@ elapsed() { printf '%d min %02d s' $(((SECONDS - started) / 60)) $(((SECONDS - s
 find_program() {
   local name
   for name in "$@"; do
-    PATH="$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/bin:/opt/homebrew/opt/mariadb/bin:/usr/local/opt/mariadb/bin" \
+    PATH="$PATH:/usr/bin:/usr/local/bin:/usr/sbin:/usr/local/sbin:/usr/libexec:/opt/homebrew/bin:/opt/homebrew/opt/mariadb/bin:/usr/local/opt/mariadb/bin" \
       command -v "$name" >/dev/null && return
   done
   return 1

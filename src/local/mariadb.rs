@@ -210,12 +210,8 @@ fn absent(program: &str) -> Error {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::{database, service};
     use super::*;
-    use secrecy::SecretString;
-    use std::net::{Ipv4Addr, TcpListener};
 
     #[test]
     fn the_socket_path_stays_short() {
@@ -225,107 +221,5 @@ mod tests {
         assert!(socket(&long).as_os_str().len() < 50);
         assert_eq!(socket(&long), socket(&long));
         assert_ne!(socket(&long), socket(&format!("{long}x")));
-    }
-
-    /// A failed assertion leaves no server behind.
-    struct Killed(u32);
-
-    impl Drop for Killed {
-        fn drop(&mut self) {
-            let kill = format!("kill -s KILL {} 2>/dev/null", self.0);
-            let _ = Command::new("sh").args(["-c", &kill]).status();
-        }
-    }
-
-    async fn log_in(
-        port: u16,
-        ca: &Path,
-        user: &str,
-        password: &str,
-    ) -> sqlx::Result<MySqlConnection> {
-        let options = MySqlConnectOptions::new()
-            .host("localhost")
-            .port(port)
-            .username(user)
-            .password(password)
-            .database("chat_bot")
-            .ssl_mode(MySqlSslMode::VerifyIdentity)
-            .ssl_ca(ca);
-        MySqlConnection::connect_with(&options).await
-    }
-
-    /// A real server: its life, and a master user's as a client over TLS meets it.
-    #[tokio::test]
-    async fn a_server_lives_as_rds_would_have_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let server = MariaDb::new(dir.path(), port);
-        let (events, _) = Events::channel();
-        let mut state = State::default();
-        let record = |process| {
-            state.database = Some(process);
-            Ok(())
-        };
-        service::start(&server, None, record, &events)
-            .await
-            .unwrap();
-        let process = state.database.unwrap();
-        let _guard = Killed(process.pid);
-        assert!(server.answer().await.unwrap().contains("MariaDB"));
-
-        let mut root = server.connect().await.unwrap();
-        for password in ["first", "it's \\ \"second\""] {
-            let password = SecretString::from(password);
-            database::provision(&mut root, "chat_bot", "admin", &password)
-                .await
-                .unwrap();
-        }
-        let ca = tls::ca_file(dir.path());
-        assert!(log_in(port, &ca, "admin", "first").await.is_err());
-        let mut admin = log_in(port, &ca, "admin", "it's \\ \"second\"")
-            .await
-            .unwrap();
-        for statement in [
-            "CREATE TABLE seen (id INT PRIMARY KEY)",
-            "CREATE USER app@'%' IDENTIFIED BY 'app' REQUIRE SSL",
-            "GRANT SELECT, INSERT ON chat_bot.* TO app@'%'",
-            "GRANT SELECT, INSERT ON `chat\\_bot`.* TO app@'%'",
-            "SHOW GRANTS FOR app@'%'",
-        ] {
-            admin.execute(statement).await.unwrap();
-        }
-        assert!(admin.execute("CREATE DATABASE other").await.is_err());
-        let mut app = log_in(port, &ca, "app", "app").await.unwrap();
-        app.execute("INSERT INTO seen VALUES (1)").await.unwrap();
-        assert!(app.execute("DROP TABLE seen").await.is_err());
-        let plain = MySqlConnectOptions::new()
-            .host("127.0.0.1")
-            .port(port)
-            .username("app")
-            .password("app")
-            .ssl_mode(MySqlSslMode::Disabled);
-        assert!(MySqlConnection::connect_with(&plain).await.is_err());
-
-        app.execute("START TRANSACTION").await.unwrap();
-        app.execute("INSERT INTO seen VALUES (2)").await.unwrap();
-        for _ in 0..2 {
-            database::drop(&mut root, "chat_bot", "admin")
-                .await
-                .unwrap();
-        }
-        assert!(app.execute("SELECT 1").await.is_err());
-        let left = "SELECT COUNT(*) FROM mysql.user WHERE User IN ('app', 'admin', '')";
-        let left: i64 = root.fetch_one(left).await.unwrap().get(0);
-        assert_eq!(left, 0);
-
-        service::stop::<MariaDb>(&process, &events).await;
-        assert!(!process.is_alive().await);
-        assert!(server.answer().await.is_none());
-        let error = server.connect().await.err().unwrap();
-        assert!(error.hints.contains(&"wmctl local start".to_owned()));
     }
 }

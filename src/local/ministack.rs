@@ -22,6 +22,12 @@ const REQUIREMENTS: &str = include_str!("requirements.txt");
 /// Names an executable to use instead of the private environment's.
 const EXECUTABLE: &str = "WMCTL_MINISTACK";
 
+pub(super) fn named_executable() -> Option<PathBuf> {
+    env::var_os(EXECUTABLE)
+        .filter(|value| !value.is_empty())
+        .map(Into::into)
+}
+
 pub(super) struct MiniStack {
     executable: Option<PathBuf>,
     venv: PathBuf,
@@ -30,11 +36,9 @@ pub(super) struct MiniStack {
 }
 
 impl MiniStack {
-    pub fn new(project: &Path, root: &Path, port: u16) -> Self {
+    pub fn new(executable: Option<PathBuf>, project: &Path, root: &Path, port: u16) -> Self {
         Self {
-            executable: env::var_os(EXECUTABLE)
-                .filter(|value| !value.is_empty())
-                .map(Into::into),
+            executable,
             venv: project.join(".wmctl/venv/ministack"),
             root: root.join("gateway"),
             port,

@@ -9,6 +9,8 @@ mod process;
 mod program;
 mod service;
 mod state;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +31,8 @@ pub struct Local {
     project: PathBuf,
     /// Everything is below it, and only its owner can enter it.
     root: PathBuf,
+    /// The emulator to run instead of the one installed for this project.
+    ministack: Option<PathBuf>,
     state: Mutex<State>,
 }
 
@@ -74,6 +78,7 @@ impl Local {
         Ok(Self {
             project,
             root,
+            ministack: ministack::named_executable(),
             state,
         })
     }
@@ -167,7 +172,8 @@ impl Local {
     }
 
     fn gateway(&self) -> MiniStack {
-        MiniStack::new(&self.project, &self.root, self.state().gateway_port)
+        let port = self.state().gateway_port;
+        MiniStack::new(self.ministack.clone(), &self.project, &self.root, port)
     }
 
     fn database(&self) -> MariaDb {
