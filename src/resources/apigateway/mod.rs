@@ -1,1 +1,272 @@
 //! The endpoint: one REST API with its definition, stage, plan and keys.
+//!
+//! What is defined on the API is a draft: callers see the deployment that the stage points to.
+
+pub mod account;
+pub mod api_key;
+pub mod api_resource;
+pub mod deployment;
+mod draft04;
+pub mod gateway_response;
+pub mod method;
+pub mod model;
+pub mod request_validator;
+pub mod rest_api;
+pub mod stage;
+pub mod usage_plan;
+pub mod usage_plan_key;
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::time::Duration;
+
+use aws_sdk_apigateway::types::{self, Op, PatchOperation};
+use serde::{Deserialize, Serialize};
+
+use crate::aws::patience::patiently;
+use crate::aws::{During, Optional, Reader};
+use crate::config::Throttle;
+use crate::error::{Error, Result};
+use crate::resources::Cx;
+use crate::stack::{Stack, Tags};
+
+const NOT_FOUND: &str = "NotFoundException";
+
+/// Requests per second, and how many may come at once, as API Gateway counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    pub rate: f64,
+    pub burst: i32,
+}
+
+impl From<Throttle> for Limit {
+    fn from(throttle: Throttle) -> Self {
+        Self {
+            rate: throttle.rate.into(),
+            burst: whole(throttle.burst),
+        }
+    }
+}
+
+/// A configured number as API Gateway has it.
+fn whole(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// Makes a call that changes something, again where it met another change: API Gateway refuses
+/// one while another to the same API is under way, and slows callers down for minutes.
+async fn write<T, F>(cx: &Cx<'_>, attempt: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    patiently(
+        cx.events,
+        cx.id,
+        "other changes to the API to end",
+        Duration::from_secs(15 * 60),
+        is_busy,
+        attempt,
+    )
+    .await
+}
+
+fn is_busy(error: &Error) -> bool {
+    error.code() == Some("TooManyRequestsException")
+        || ["ConflictException", "BadRequestException"]
+            .iter()
+            .any(|code| error.is(code, "concurrent modification") || error.is(code, "try again later"))
+}
+
+/// A change of one property. Slashes inside a segment of `path` must be [`escaped`].
+fn patch(op: Op, path: impl Into<String>, value: impl Into<Option<String>>) -> PatchOperation {
+    PatchOperation::builder()
+        .op(op)
+        .path(path)
+        .set_value(value.into())
+        .build()
+}
+
+fn replace(path: &str, value: impl ToString) -> PatchOperation {
+    patch(Op::Replace, path, value.to_string())
+}
+
+/// One segment of a JSON pointer.
+fn escaped(segment: &str) -> String {
+    segment.replace('~', "~0").replace('/', "~1")
+}
+
+/// `arn:{partition}:apigateway:{region}::/{path}`: API Gateway's own ARNs name no account.
+fn arn(stack: &Stack, path: &str) -> String {
+    service_arn(stack, &format!(":/{path}"))
+}
+
+fn service_arn(stack: &Stack, rest: &str) -> String {
+    format!(
+        "arn:{}:apigateway:{}:{rest}",
+        stack.partition(),
+        stack.region
+    )
+}
+
+/// Brings an object's tags to what is wanted.
+async fn tag(cx: &Cx<'_>, path: &str, tags: &Tags) -> Result<()> {
+    let call = cx
+        .aws
+        .apigateway
+        .tag_resource()
+        .resource_arn(arn(cx.stack, path))
+        .set_tags(Some(tags.clone().into_iter().collect()));
+    write(cx, || async {
+        call.clone().send().await.during("TagResource", cx.id)
+    })
+    .await?;
+    Ok(())
+}
+
+fn sorted<V>(map: Option<HashMap<String, V>>) -> BTreeMap<String, V> {
+    map.unwrap_or_default().into_iter().collect()
+}
+
+/// What is listed below an API that is there; nothing where it has just gone.
+fn listed<T>(read: Result<Vec<T>>) -> Result<Vec<T>> {
+    Ok(read.unless(&[NOT_FOUND])?.unwrap_or_default())
+}
+
+/// The API's paths with their methods.
+async fn resources(
+    client: &aws_sdk_apigateway::Client,
+    api: &str,
+    reader: impl std::fmt::Display,
+) -> Result<Vec<types::Resource>> {
+    listed(
+        client
+            .get_resources()
+            .rest_api_id(api)
+            .embed("methods")
+            .limit(500)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .during("GetResources", reader),
+    )
+}
+
+/// The logical name of a path: `/chatbot` is `chatbot`, and so that a reference can name it,
+/// whatever else a path may hold becomes a hyphen.
+fn path_name(path: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    match path.trim_matches('/') {
+        "" => "root".to_owned(),
+        inner => inner.chars().map(plain).collect(),
+    }
+}
+
+/// The API's stages by logical name: the one there is, or of several the one tagged so, is `main`.
+async fn stages(reader: &Reader<'_>, api: &str) -> Result<Vec<(String, types::Stage)>> {
+    let read = reader
+        .aws
+        .apigateway
+        .get_stages()
+        .rest_api_id(api)
+        .send()
+        .await
+        .during("GetStages", api)
+        .map(|answer| answer.item.unwrap_or_default());
+    let stages = listed(read)?;
+    let only = stages.len() == 1;
+    Ok(stages
+        .into_iter()
+        .map(|stage| {
+            let tags: Tags = sorted(stage.tags.clone());
+            let name = match reader.stack.owned_id(&tags) {
+                Some(id) => id.name,
+                None if only => "main".to_owned(),
+                None => stage.stage_name.clone().unwrap_or_default(),
+            };
+            (name, stage)
+        })
+        .collect())
+}
+
+/// The ARNs of the API's stages.
+pub(super) async fn stage_arns(reader: &Reader<'_>) -> Result<Vec<String>> {
+    let Some(api) = reader.rest_api().await? else {
+        return Ok(Vec::new());
+    };
+    Ok(stages(reader, &api.id)
+        .await?
+        .into_iter()
+        .filter_map(|(_, stage)| stage.stage_name)
+        .map(|stage| arn(reader.stack, &stage_path(&api.id, &stage)))
+        .collect())
+}
+
+fn stage_path(api: &str, stage: &str) -> String {
+    format!("restapis/{api}/stages/{stage}")
+}
+
+/// The stack's usage plans by logical name.
+async fn plans(reader: &Reader<'_>) -> Result<Vec<(String, types::UsagePlan)>> {
+    let plans = reader
+        .aws
+        .apigateway
+        .get_usage_plans()
+        .limit(500)
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .during("GetUsagePlans", "the account")?;
+    Ok(plans
+        .into_iter()
+        .filter_map(|plan| {
+            let tags: Tags = sorted(plan.tags.clone());
+            Some((reader.stack.owned_id(&tags)?.name, plan))
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::Failure;
+    use crate::error::Kind;
+
+    fn refused(code: &str, message: &str) -> Error {
+        let mut error = Error::new(Kind::Failed, "refused");
+        error.aws = Some(Box::new(Failure {
+            operation: "PutMethod".to_owned(),
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: None,
+        }));
+        error
+    }
+
+    #[test]
+    fn a_concurrent_change_is_waited_for_and_a_real_conflict_is_not() {
+        let concurrent = "Unable to complete operation due to concurrent modification. Please try again later.";
+        assert!(is_busy(&refused("ConflictException", concurrent)));
+        assert!(is_busy(&refused("BadRequestException", concurrent)));
+        assert!(is_busy(&refused("TooManyRequestsException", "Too Many Requests")));
+        assert!(!is_busy(&refused("ConflictException", "Stage already exists")));
+        assert!(!is_busy(&refused("NotFoundException", "Invalid stage")));
+    }
+
+    #[test]
+    fn slashes_in_a_pointer_are_escaped() {
+        assert_eq!(escaped("application/json"), "application~1json");
+        assert_eq!(escaped("a~b/c"), "a~0b~1c");
+    }
+
+    #[test]
+    fn paths_have_names_that_references_can_hold() {
+        assert_eq!(path_name("/chatbot"), "chatbot");
+        assert_eq!(path_name("/v1.0"), "v1-0");
+        assert_eq!(path_name("/a/{proxy+}"), "a--proxy--");
+        assert_eq!(path_name("/"), "root");
+    }
+}

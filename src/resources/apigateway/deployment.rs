@@ -1,0 +1,184 @@
+//! A snapshot of the definition: what a stage serves. A changed definition is a new one.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_apigateway::types;
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::method::{method_name, remove};
+use super::{NOT_FOUND, gateway_response, listed, path_name, resources, sorted, write};
+use crate::aws::{During, Optional, Reader};
+use crate::error::Result;
+use crate::object::{Attributes, attributes};
+use crate::resources::{Cx, Found, OnChange, Resource, Scope};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deployment {
+    pub api: String,
+    /// The revisions of all that it is a snapshot of: AWS keeps no content to compare.
+    pub description: String,
+    /// What it serves, such as `POST /chatbot`, and whether that takes a key.
+    pub routes: BTreeMap<String, bool>,
+}
+
+impl Resource for Deployment {
+    const KIND: &'static str = "deployment";
+    const NEEDS: &'static [&'static str] = &[
+        "rest-api",
+        "api-resource",
+        "method",
+        "model",
+        "request-validator",
+        "gateway-response",
+    ];
+    const SUPERSEDED: Option<usize> = Some(0);
+
+    fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        let path = &scope.config.api.path;
+        let name = path_name(path);
+        let method = method_name(&name, "POST");
+        let definition = [
+            // A new security policy too takes effect with the next deployment.
+            "${rest-api/main.revision}".to_owned(),
+            format!("${{api-resource/{name}.revision}}"),
+            format!("${{method/{method}.revision}}"),
+            "${model/request.revision}".to_owned(),
+            "${request-validator/body.revision}".to_owned(),
+        ];
+        let revisions: Vec<String> =
+            definition.into_iter().chain(gateway_response::revisions()).collect();
+        vec![(
+            "current".to_owned(),
+            Self {
+                api: "${rest-api/main}".to_owned(),
+                description: revisions.join(" "),
+                routes: BTreeMap::from([(format!("POST {path}"), true)]),
+            },
+        )]
+    }
+
+    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+        let Some(api) = reader.rest_api().await? else {
+            return Ok(Vec::new());
+        };
+        let client = &reader.aws.apigateway;
+        let read = client
+            .get_deployments()
+            .rest_api_id(&api.id)
+            .limit(500)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .during("GetDeployments", &api.id);
+        let mut deployments = listed(read)?;
+        deployments.sort_by_key(|deployment| std::cmp::Reverse(deployment.created_date));
+        let summaries = deployments.iter().map(|deployment| async {
+            let id = deployment.id.as_deref().unwrap_or_default();
+            client
+                .get_deployment()
+                .rest_api_id(&api.id)
+                .deployment_id(id)
+                .embed("apisummary")
+                .send()
+                .await
+                .during("GetDeployment", id)
+                .unless(&[NOT_FOUND])
+        });
+        let summaries = try_join_all(summaries).await?;
+        Ok(deployments
+            .into_iter()
+            .zip(summaries)
+            .filter_map(|(deployment, summary)| {
+                Some(Found::owned(
+                    "current",
+                    attributes([("id", &deployment.id.unwrap_or_default())]),
+                    Self {
+                        api: api.id.clone(),
+                        description: deployment.description.unwrap_or_default(),
+                        routes: routes(sorted(summary?.api_summary)),
+                    },
+                ))
+            })
+            .collect())
+    }
+
+    fn on_change(_field: &str) -> OnChange {
+        OnChange::Supersede
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
+        self.remove_strays(cx).await?;
+        let call = cx
+            .aws
+            .apigateway
+            .create_deployment()
+            .rest_api_id(&self.api)
+            .description(&self.description);
+        let made = write(cx, || async {
+            call.clone().send().await.during("CreateDeployment", cx.id)
+        })
+        .await?;
+        Ok(attributes([("id", &made.id.unwrap_or_default())]))
+    }
+
+    async fn update(
+        &self,
+        _cx: &Cx<'_>,
+        found: &Found<Self>,
+        _changed: &[String],
+    ) -> Result<Attributes> {
+        Ok(found.attributes.clone())
+    }
+
+    async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
+        let call = cx
+            .aws
+            .apigateway
+            .delete_deployment()
+            .rest_api_id(&found.value.api)
+            .deployment_id(found.aws_id());
+        write(cx, || async {
+            call.clone().send().await.during("DeleteDeployment", cx.id)
+        })
+        .await
+        .unless(&[NOT_FOUND])?;
+        Ok(())
+    }
+}
+
+impl Deployment {
+    /// A method that somebody left in the draft would be published with it, and deletions come
+    /// after creations: so it goes now.
+    async fn remove_strays(&self, cx: &Cx<'_>) -> Result<()> {
+        for resource in resources(&cx.aws.apigateway, &self.api, cx.id).await? {
+            let path = resource.path.unwrap_or_default();
+            let id = resource.id.unwrap_or_default();
+            for verb in sorted(resource.resource_methods).into_keys() {
+                if !self.routes.contains_key(&route(&verb, &path)) {
+                    remove(cx, &self.api, &id, &verb).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn route(verb: &str, path: &str) -> String {
+    format!("{verb} {path}")
+}
+
+type Summary = BTreeMap<String, std::collections::HashMap<String, types::MethodSnapshot>>;
+
+fn routes(summary: Summary) -> BTreeMap<String, bool> {
+    summary
+        .iter()
+        .flat_map(|(path, methods)| {
+            methods
+                .iter()
+                .map(move |(verb, method)| (route(verb, path), method.api_key_required))
+        })
+        .collect()
+}

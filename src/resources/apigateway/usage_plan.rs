@@ -1,0 +1,255 @@
+//! How much each key may ask of the API.
+
+use aws_sdk_apigateway::types::{
+    self, ApiStage, Op, PatchOperation, QuotaPeriodType, QuotaSettings, ThrottleSettings,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Limit, NOT_FOUND, patch, plans, replace, sorted, tag, whole, write};
+use crate::aws::{During, Optional, Reader};
+use crate::config;
+use crate::error::Result;
+use crate::object::{Attributes, attributes};
+use crate::resources::{Cx, Found, Resource, Scope};
+use crate::stack::{Stack, Tags};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsagePlan {
+    pub name: String,
+    pub throttle: Option<Limit>,
+    pub quota: Option<Quota>,
+    /// `{api}:{stage}`.
+    pub stages: Vec<String>,
+    pub tags: Tags,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quota {
+    pub limit: i32,
+    pub period: String,
+    /// Requests taken off the first period's limit.
+    pub offset: i32,
+}
+
+impl Resource for UsagePlan {
+    const KIND: &'static str = "usage-plan";
+    const NEEDS: &'static [&'static str] = &["rest-api", "stage"];
+
+    fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        let plan = &scope.config.api.usage_plan;
+        let period = match plan.quota.period {
+            config::Period::Day => QuotaPeriodType::Day,
+            config::Period::Week => QuotaPeriodType::Week,
+            config::Period::Month => QuotaPeriodType::Month,
+        };
+        vec![(
+            "main".to_owned(),
+            Self {
+                name: scope.stack.prefix(),
+                throttle: Some(plan.throttle.into()),
+                quota: Some(Quota {
+                    limit: whole(plan.quota.limit),
+                    period: period.as_str().to_owned(),
+                    offset: 0,
+                }),
+                stages: vec!["${rest-api/main}:${stage/main}".to_owned()],
+                tags: scope.tags(Self::KIND, "main"),
+            },
+        )]
+    }
+
+    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+        Ok(plans(reader)
+            .await?
+            .into_iter()
+            .map(|(name, plan)| {
+                let id = plan.id.clone().unwrap_or_default();
+                Found::owned(name, attributes([("id", &id)]), Self::read(reader.stack, plan))
+            })
+            .collect())
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
+        let stages = self.stages.iter().filter_map(|stage| {
+            let (api, stage) = stage.split_once(':')?;
+            Some(ApiStage::builder().api_id(api).stage(stage).build())
+        });
+        let throttle = self.throttle.map(|limit| {
+            ThrottleSettings::builder()
+                .rate_limit(limit.rate)
+                .burst_limit(limit.burst)
+                .build()
+        });
+        let quota = self.quota.as_ref().map(|quota| {
+            QuotaSettings::builder()
+                .limit(quota.limit)
+                .period(QuotaPeriodType::from(quota.period.as_str()))
+                .offset(quota.offset)
+                .build()
+        });
+        let call = cx
+            .aws
+            .apigateway
+            .create_usage_plan()
+            .name(&self.name)
+            .set_api_stages(Some(stages.collect()))
+            .set_throttle(throttle)
+            .set_quota(quota)
+            .set_tags(Some(self.tags.clone().into_iter().collect()));
+        let made = write(cx, || async {
+            call.clone().send().await.during("CreateUsagePlan", cx.id)
+        })
+        .await?;
+        Ok(attributes([("id", &made.id.unwrap_or_default())]))
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx<'_>,
+        found: &Found<Self>,
+        changed: &[String],
+    ) -> Result<Attributes> {
+        let id = found.aws_id();
+        if changed.iter().any(|field| field == "tags") {
+            tag(cx, &format!("usageplans/{id}"), &self.tags).await?;
+        }
+        let patches = changed.iter().flat_map(|field| self.patches(field, &found.value));
+        change(cx, id, patches.collect()).await?;
+        Ok(found.attributes.clone())
+    }
+
+    /// A plan goes only when no stage is in it.
+    async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
+        let id = found.aws_id();
+        let detached = found
+            .value
+            .stages
+            .iter()
+            .map(|stage| patch(Op::Remove, "/apiStages", stage.clone()));
+        change(cx, id, detached.collect()).await.unless(&[NOT_FOUND])?;
+        let call = cx.aws.apigateway.delete_usage_plan().usage_plan_id(id);
+        write(cx, || async {
+            call.clone().send().await.during("DeleteUsagePlan", cx.id)
+        })
+        .await
+        .unless(&[NOT_FOUND])?;
+        Ok(())
+    }
+}
+
+impl UsagePlan {
+    fn read(stack: &Stack, plan: types::UsagePlan) -> Self {
+        let mut stages: Vec<String> = plan
+            .api_stages
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|stage| Some(format!("{}:{}", stage.api_id?, stage.stage?)))
+            .collect();
+        stages.sort();
+        Self {
+            name: plan.name.unwrap_or_default(),
+            throttle: plan.throttle.map(|throttle| Limit {
+                rate: throttle.rate_limit,
+                burst: throttle.burst_limit,
+            }),
+            quota: plan.quota.map(|quota| Quota {
+                limit: quota.limit,
+                period: quota
+                    .period
+                    .map_or_else(String::new, |period| period.as_str().to_owned()),
+                offset: quota.offset,
+            }),
+            stages,
+            tags: stack.relevant(sorted(plan.tags)),
+        }
+    }
+
+    fn patches(&self, field: &str, found: &Self) -> Vec<PatchOperation> {
+        // What is not there yet is added, what is there replaced.
+        let set = |there: bool, path: &str, value: String| {
+            patch(if there { Op::Replace } else { Op::Add }, path, value)
+        };
+        match (field, self.throttle, &self.quota) {
+            ("name", ..) => vec![replace("/name", &self.name)],
+            ("throttle", Some(limit), _) => vec![
+                set(found.throttle.is_some(), "/throttle/rateLimit", limit.rate.to_string()),
+                set(found.throttle.is_some(), "/throttle/burstLimit", limit.burst.to_string()),
+            ],
+            ("quota", _, Some(quota)) => vec![
+                set(found.quota.is_some(), "/quota/limit", quota.limit.to_string()),
+                set(found.quota.is_some(), "/quota/period", quota.period.clone()),
+                set(found.quota.is_some(), "/quota/offset", quota.offset.to_string()),
+            ],
+            ("stages", ..) => {
+                let gone = found.stages.iter().filter(|stage| !self.stages.contains(stage));
+                let new = self.stages.iter().filter(|stage| !found.stages.contains(stage));
+                gone.map(|stage| patch(Op::Remove, "/apiStages", stage.clone()))
+                    .chain(new.map(|stage| patch(Op::Add, "/apiStages", stage.clone())))
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// In one call: there may be one in twenty seconds.
+async fn change(cx: &Cx<'_>, id: &str, patches: Vec<PatchOperation>) -> Result<()> {
+    if patches.is_empty() {
+        return Ok(());
+    }
+    let call = cx
+        .aws
+        .apigateway
+        .update_usage_plan()
+        .usage_plan_id(id)
+        .set_patch_operations(Some(patches));
+    write(cx, || async {
+        call.clone().send().await.during("UpdateUsagePlan", cx.id)
+    })
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(stage: &str) -> UsagePlan {
+        UsagePlan {
+            name: "demo-prod".to_owned(),
+            throttle: Some(Limit { rate: 100.0, burst: 200 }),
+            quota: None,
+            stages: vec![format!("api:{stage}")],
+            tags: Tags::new(),
+        }
+    }
+
+    fn patches(field: &str, found: &UsagePlan) -> Vec<String> {
+        plan("prod")
+            .patches(field, found)
+            .into_iter()
+            .map(|patch| {
+                let op = patch.op.map_or_else(String::new, |op| op.as_str().to_owned());
+                format!("{op} {} {}", patch.path.unwrap_or_default(), patch.value.unwrap_or_default())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_stage_is_exchanged_in_one_change() {
+        assert_eq!(
+            patches("stages", &plan("old")),
+            ["remove /apiStages api:old", "add /apiStages api:prod"]
+        );
+    }
+
+    #[test]
+    fn whole_rates_are_written_without_a_fraction() {
+        let mut found = plan("prod");
+        found.throttle = None;
+        assert_eq!(
+            patches("throttle", &found),
+            ["add /throttle/rateLimit 100", "add /throttle/burstLimit 200"]
+        );
+    }
+}
