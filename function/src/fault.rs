@@ -1,0 +1,95 @@
+//! What can go wrong with a request, and what the caller is told about it.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// One refused parameter, written so that a language model can mend its call.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Detail {
+    pub field: String,
+    pub expected: String,
+    pub received: Value,
+    pub example: Value,
+}
+
+/// An answer that is not a success.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub status: u16,
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// One sentence, for people and models.
+    pub error: String,
+    pub details: Vec<Detail>,
+    /// The whole cause. It goes to the log and nowhere else.
+    pub cause: Option<String>,
+}
+
+impl Refusal {
+    pub fn new(status: u16, code: &'static str, error: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            error: error.into(),
+            details: Vec::new(),
+            cause: None,
+        }
+    }
+
+    /// Parameters that were refused.
+    pub fn invalid(details: Vec<Detail>) -> Self {
+        let error = match details.as_slice() {
+            [one] => format!(
+                "The parameter {} was refused.",
+                crate::untrusted::escape(&one.field)
+            ),
+            many => format!("{} parameters were refused.", many.len()),
+        };
+        Self {
+            details,
+            ..Self::new(400, "invalid_parameters", error)
+        }
+    }
+
+    /// Something that only the operator can mend.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        Self::new(500, "internal_error", "An internal error occurred.").because(cause)
+    }
+
+    /// The database cannot be reached; a later try may succeed.
+    pub fn unavailable(cause: impl Into<String>) -> Self {
+        Self::new(
+            503,
+            "database_unavailable",
+            "The database cannot be reached; try again shortly.",
+        )
+        .because(cause)
+    }
+
+    /// The secrets cannot be read; a later try may succeed.
+    pub fn no_secrets(cause: impl Into<String>) -> Self {
+        Self::new(
+            503,
+            "secrets_unavailable",
+            "The function's secrets cannot be read; try again shortly.",
+        )
+        .because(cause)
+    }
+
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+}
+
+/// Why an intent did not finish.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("{}", .0.error)]
+    Refused(Refusal),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error("the answer cannot be written: {0}")]
+    Answer(#[from] serde_json::Error),
+}

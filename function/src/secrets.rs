@@ -1,0 +1,249 @@
+//! Secrets Manager, and what is kept of it between invocations.
+
+use std::error::Error as _;
+use std::time::{Duration, Instant};
+
+use aws_sdk_secretsmanager::config::retry::RetryConfig;
+use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials as AwsCredentials, Region};
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_sdk_secretsmanager::{Client, Config};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use crate::keys::Keys;
+use crate::settings::{Credentials, Lookup, Source, environment};
+
+/// In a private subnet a missing endpoint shows as a connection that never opens.
+const CONNECT: Duration = Duration::from_secs(2);
+const OPERATION: Duration = Duration::from_secs(4);
+/// Wrong keys must not turn into a stream of Secrets Manager calls.
+const REFRESH: Duration = Duration::from_secs(30);
+
+/// A client for Secrets Manager, made when the first secret is read.
+#[derive(Default)]
+pub struct Vault(Option<Client>);
+
+#[derive(Deserialize)]
+struct Login {
+    username: String,
+    password: SecretString,
+}
+
+impl Vault {
+    /// The current value of a secret; the error names the cause and no part of the secret.
+    pub async fn read(&mut self, arn: &str) -> Result<SecretString, String> {
+        let client = match &mut self.0 {
+            Some(client) => client,
+            none => none.insert(client(&environment)?),
+        };
+        let answer = client
+            .get_secret_value()
+            .secret_id(arn)
+            .send()
+            .await
+            .map_err(|error| explain(&error))?;
+        answer
+            .secret_string
+            .map(SecretString::from)
+            .ok_or_else(|| "the secret holds no text".into())
+    }
+
+    /// A secret of the form `{"username", "password"}`.
+    pub async fn login(&mut self, arn: &str) -> Result<Credentials, String> {
+        let text = self.read(arn).await?;
+        // The parser's own message could quote a part of the secret.
+        let login: Login = serde_json::from_str(text.expose_secret())
+            .map_err(|_| r#"the database secret must be {"username", "password"}"#)?;
+        Ok(Credentials {
+            username: login.username,
+            password: login.password,
+        })
+    }
+}
+
+/// The environment's credentials stay valid for a sandbox's life, so no provider chain is needed.
+fn client(lookup: Lookup) -> Result<Client, String> {
+    let variable = |name: &str| lookup(name).ok_or_else(|| format!("{name} is not set"));
+    let credentials = AwsCredentials::new(
+        variable("AWS_ACCESS_KEY_ID")?,
+        variable("AWS_SECRET_ACCESS_KEY")?,
+        lookup("AWS_SESSION_TOKEN"),
+        None,
+        "environment",
+    );
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_timeout(OPERATION)
+        .build();
+    let mut config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(variable("AWS_REGION")?))
+        .credentials_provider(credentials)
+        .http_client(http)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(2));
+    if let Some(url) =
+        lookup("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| lookup("AWS_ENDPOINT_URL"))
+    {
+        config = config.endpoint_url(url);
+    }
+    Ok(Client::from_conf(config.build()))
+}
+
+/// Not the SDK's own debug text: that can hold the raw answer.
+fn explain(error: &SdkError<GetSecretValueError>) -> String {
+    let (connect, operation) = (CONNECT.as_secs(), OPERATION.as_secs());
+    match error {
+        SdkError::ServiceError(context) => {
+            let error = context.err();
+            let code = error.code().unwrap_or("unknown error");
+            format!(
+                "Secrets Manager refused: {code}: {}",
+                error.message().unwrap_or_default()
+            )
+        }
+        SdkError::DispatchFailure(failure) => {
+            let connector = failure.as_connector_error();
+            let cause = connector
+                .and_then(|error| error.source())
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            format!(
+                "Secrets Manager cannot be reached (connecting may take {connect} s; \
+                 a private subnet needs its interface endpoint): {cause}"
+            )
+        }
+        SdkError::TimeoutError(_) => format!("Secrets Manager did not answer within {operation} s"),
+        SdkError::ResponseError(_) => "Secrets Manager's answer cannot be read".into(),
+        _ => "the request to Secrets Manager cannot be made".into(),
+    }
+}
+
+/// A value kept between invocations.
+struct Kept<T> {
+    value: Option<T>,
+    refreshed: Option<Instant>,
+}
+
+impl<T> Kept<T> {
+    const EMPTY: Self = Self {
+        value: None,
+        refreshed: None,
+    };
+
+    /// Whether the value may be read anew now; says so at most once per [`REFRESH`].
+    /// The first read does not count: a key rotated just after it must work at once.
+    fn may_refresh(&mut self, now: Instant) -> bool {
+        let due = self
+            .refreshed
+            .is_none_or(|last| now.duration_since(last) >= REFRESH);
+        if due {
+            self.refreshed = Some(now);
+        }
+        due
+    }
+}
+
+/// The chatbot's secrets.
+pub struct Secrets {
+    vault: Vault,
+    login: Source<Credentials>,
+    login_kept: Kept<Credentials>,
+    keys: Source<SecretString>,
+    keys_kept: Kept<Keys>,
+}
+
+impl Secrets {
+    pub fn new(login: Source<Credentials>, keys: Source<SecretString>) -> Self {
+        Self {
+            vault: Vault::default(),
+            login,
+            login_kept: Kept::EMPTY,
+            keys,
+            keys_kept: Kept::EMPTY,
+        }
+    }
+
+    /// Whether the presented key is accepted. An unknown one may be newer than what is kept.
+    pub async fn accept(&mut self, presented: &str) -> Result<bool, String> {
+        if self.keys().await?.accept(presented) {
+            return Ok(true);
+        }
+        if matches!(self.keys, Source::Plain(_)) || !self.keys_kept.may_refresh(Instant::now()) {
+            return Ok(false);
+        }
+        let keys = self.read_keys().await?;
+        Ok(self.keys_kept.value.insert(keys).accept(presented))
+    }
+
+    /// The accepted keys.
+    pub async fn keys(&mut self) -> Result<&Keys, String> {
+        let keys = match self.keys_kept.value.take() {
+            Some(keys) => keys,
+            None => self.read_keys().await?,
+        };
+        Ok(self.keys_kept.value.insert(keys))
+    }
+
+    async fn read_keys(&mut self) -> Result<Keys, String> {
+        match &self.keys {
+            Source::Plain(text) => Ok(Keys::from_plain(text.expose_secret())),
+            Source::Arn(arn) => Keys::from_json(self.vault.read(arn).await?.expose_secret()),
+        }
+    }
+
+    /// The database user's name and password.
+    pub async fn login(&mut self) -> Result<Credentials, String> {
+        if let Some(login) = &self.login_kept.value {
+            return Ok(login.clone());
+        }
+        let login = match &self.login {
+            Source::Plain(login) => login.clone(),
+            Source::Arn(arn) => self.vault.login(arn).await?,
+        };
+        Ok(self.login_kept.value.insert(login).clone())
+    }
+
+    /// The same read anew, after the database refused what is kept; `None` where that is no use.
+    pub async fn fresh_login(&mut self) -> Result<Option<Credentials>, String> {
+        let Source::Arn(arn) = &self.login else {
+            return Ok(None);
+        };
+        if !self.login_kept.may_refresh(Instant::now()) {
+            return Ok(None);
+        }
+        let login = self.vault.login(arn).await?;
+        Ok(Some(self.login_kept.value.insert(login).clone()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refreshes_at_most_once_in_thirty_seconds() {
+        let mut kept = Kept::<()>::EMPTY;
+        let start = Instant::now();
+        assert!(kept.may_refresh(start));
+        assert!(!kept.may_refresh(start + REFRESH / 2));
+        assert!(kept.may_refresh(start + REFRESH));
+        assert!(!kept.may_refresh(start + REFRESH));
+    }
+
+    #[test]
+    fn a_client_needs_credentials_and_a_region() {
+        assert_eq!(
+            client(&|_| None).err().unwrap(),
+            "AWS_ACCESS_KEY_ID is not set"
+        );
+        assert!(client(&|name| Some(format!("http://127.0.0.1/{name}"))).is_ok());
+    }
+}

@@ -1,0 +1,99 @@
+//! Small parts that the queries share. Every value is bound; only names written here are text.
+
+use sqlx::mysql::{MySql, MySqlRow};
+use sqlx::{Decode, Error, QueryBuilder, Row as _, Type};
+
+use crate::contract::Value;
+use crate::time::{Second, Window};
+
+/// A query in the making.
+pub type Query = QueryBuilder<MySql>;
+
+/// Binds a checked parameter in the form in which its column holds it.
+pub fn bind(query: &mut Query, value: &Value) {
+    match value {
+        Value::Text(text) => query.push_bind(text.clone()),
+        Value::Integer(number) => query.push_bind(*number),
+        Value::Number(number) => query.push_bind(*number),
+        Value::Time(time) => query.push_bind(time.sql()),
+        Value::Address(address) => query.push_bind(address.to_string()),
+        Value::Several(names) => query.push_bind(names.join(",")),
+    };
+}
+
+/// Adds `timestamp BETWEEN … AND …`: both ends are part of a window.
+pub fn within(query: &mut Query, window: &Window) {
+    query
+        .push("timestamp BETWEEN ")
+        .push_bind(window.start.sql());
+    query.push(" AND ").push_bind(window.end.sql());
+}
+
+/// Adds `(…, …)` with every item bound.
+pub fn list(query: &mut Query, items: impl IntoIterator<Item = String>) {
+    query.push("(");
+    let mut items = items.into_iter();
+    if let Some(first) = items.next() {
+        query.push_bind(first);
+    }
+    for item in items {
+        query.push(", ").push_bind(item);
+    }
+    query.push(")");
+}
+
+/// The pattern that matches what begins with `prefix`, for `LIKE … ESCAPE '!'`.
+pub fn prefix_pattern(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    for character in prefix.chars() {
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// SQL for the number of a row's bucket: seconds since 1970 divided by the width.
+/// (`UNIX_TIMESTAMP` knows no times before 1970 and few after 2106.)
+pub fn bucket_of(width: i64) -> String {
+    format!("FLOOR(TIMESTAMPDIFF(SECOND, '1970-01-01', timestamp) / {width})")
+}
+
+/// A column's value.
+pub fn get<'r, T: Decode<'r, MySql> + Type<MySql>>(
+    row: &'r MySqlRow,
+    column: &'static str,
+) -> Result<T, Error> {
+    row.try_get(column)
+}
+
+/// A count: the server calls it signed, but it is never negative.
+pub fn count(row: &MySqlRow, column: &'static str) -> Result<u64, Error> {
+    Ok(u64::try_from(get::<i64>(row, column)?).unwrap_or(0))
+}
+
+/// A time.
+pub fn second(row: &MySqlRow, column: &'static str) -> Result<Second, Error> {
+    get(row, column).map(Second::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_taken_literally() {
+        assert_eq!(prefix_pattern("/a_b%c!"), "/a!_b!%c!!%");
+    }
+
+    #[test]
+    fn values_are_bound_not_written() {
+        let mut query = Query::new("SELECT 1 WHERE a IN ");
+        list(&mut query, ["x' OR 1=1".to_string(), "y".to_string()]);
+        query.push(" AND b = ");
+        bind(&mut query, &Value::Text("' OR ''='".into()));
+        assert_eq!(query.sql().as_str(), "SELECT 1 WHERE a IN (?, ?) AND b = ?");
+    }
+}
