@@ -42,14 +42,17 @@ impl Process {
     pub async fn end(&self, grace: Duration) {
         if self.is_alive().await {
             signal("TERM", &self.pid.to_string()).await;
-            if !gone(grace, async || !self.is_alive().await).await {
+            if !gone(grace, || async { !self.is_alive().await }).await {
                 signal("KILL", &self.pid.to_string()).await;
-                gone(grace, async || !self.is_alive().await).await;
+                gone(grace, || async { !self.is_alive().await }).await;
             }
         }
         let group = format!("-{}", self.pid);
         if signal("TERM", &group).await
-            && !gone(Duration::from_secs(2), async || !signal("0", &group).await).await
+            && !gone(Duration::from_secs(2), || async {
+                !signal("0", &group).await
+            })
+            .await
         {
             signal("KILL", &group).await;
         }
@@ -72,7 +75,7 @@ async fn signal(name: &str, target: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-async fn gone(within: Duration, is_gone: impl AsyncFn() -> bool) -> bool {
+async fn gone<F: Future<Output = bool>>(within: Duration, is_gone: impl Fn() -> F) -> bool {
     let deadline = Instant::now() + within;
     while !is_gone().await {
         if Instant::now() > deadline {

@@ -20,7 +20,7 @@ use crate::events::Events;
 const READY_WITHIN: Duration = Duration::from_mins(2);
 
 /// One of the two daemons.
-pub(super) trait Service {
+pub(super) trait Service: Send + Sync {
     /// In events: `local/gateway`.
     const ID: &str;
     /// To the operator: `MiniStack`.
@@ -34,10 +34,10 @@ pub(super) trait Service {
     fn log(&self) -> PathBuf;
     fn record(state: &mut State) -> &mut Option<Process>;
     /// Whatever must be there before it can run: installed programs, directories, certificates.
-    async fn prepare(&self, events: &Events) -> Result<()>;
-    async fn command(&self) -> Result<Command>;
+    fn prepare(&self, events: &Events) -> impl Future<Output = Result<()>> + Send;
+    fn command(&self) -> impl Future<Output = Result<Command>> + Send;
     /// Its version, if it answers.
-    async fn answer(&self) -> Option<String>;
+    fn answer(&self) -> impl Future<Output = Option<String>> + Send;
 }
 
 /// Starts the daemon unless it runs. `record` is called as soon as there is a process,

@@ -201,3 +201,18 @@ async fn a_server_lives_as_rds_would_have_it() {
     let error = server.connect().await.err().unwrap();
     assert!(error.hints.contains(&"wmctl local start".to_owned()));
 }
+
+/// The plan's steps run wherever there is a thread for them.
+#[test]
+fn every_call_can_move_between_threads() {
+    fn is_send(_: &impl Send) {}
+    let dir = tempfile::tempdir().unwrap();
+    let local = Local::open(dir.path()).unwrap();
+    let (events, _) = Events::channel();
+    let password = SecretString::from("secret");
+    is_send(&local.start(&Options::default(), &events));
+    is_send(&local.stop(&events));
+    is_send(&local.status());
+    is_send(&local.provision_database("name", "admin", &password));
+    is_send(&local.drop_database("name", "admin"));
+}
