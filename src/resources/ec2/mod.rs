@@ -1,13 +1,44 @@
 //! The network: one VPC without a way to the internet, and who may talk to whom in it.
 
+pub mod default_security_group;
+pub mod route_table;
+mod rule;
+pub mod security_group;
+pub mod security_group_rules;
+pub mod subnet;
 pub mod vpc;
+pub mod vpc_endpoint;
 
-use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
 
-use crate::aws::During;
+use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup, Tag, TagSpecification};
+
+use crate::aws::patience::patiently;
+use crate::aws::{During, Reader};
 use crate::error::Result;
+use crate::object::Id;
 use crate::resources::Cx;
-use crate::stack::{Stack, TAG_ENVIRONMENT, TAG_STACK, Tags};
+use crate::stack::{Stack, TAG_ENVIRONMENT, TAG_ID, TAG_STACK, Tags};
+
+/// A set of ids: the keys of a map, since references have no order that outlives their being
+/// replaced by ids.
+pub type IdSet = BTreeMap<String, bool>;
+
+fn id_set(ids: impl IntoIterator<Item = impl Into<String>>) -> IdSet {
+    ids.into_iter().map(|id| (id.into(), true)).collect()
+}
+
+/// The ids that are in `these` and not in `those`; EC2's calls take no empty list.
+fn only_in(these: &IdSet, those: &IdSet) -> Option<Vec<String>> {
+    let ids: Vec<String> = these
+        .keys()
+        .filter(|id| !those.contains_key(*id))
+        .cloned()
+        .collect();
+    (!ids.is_empty()).then_some(ids)
+}
 
 /// Restricts a describe call to what carries the stack's tags.
 fn owned_by(stack: &Stack) -> Vec<Filter> {
@@ -16,16 +47,15 @@ fn owned_by(stack: &Stack) -> Vec<Filter> {
         (TAG_ENVIRONMENT, stack.environment.as_str()),
     ]
     .into_iter()
-    .map(|(key, value)| {
-        Filter::builder()
-            .name(format!("tag:{key}"))
-            .values(value)
-            .build()
-    })
+    .map(|(key, value)| filter(&format!("tag:{key}"), value))
     .collect()
 }
 
-/// Tags for a create call. EC2 shows `Name` in its lists, so every object has one.
+fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(value).build()
+}
+
+/// Tags for a create call.
 fn specification(kind: ResourceType, tags: &Tags) -> TagSpecification {
     TagSpecification::builder()
         .resource_type(kind)
@@ -33,8 +63,19 @@ fn specification(kind: ResourceType, tags: &Tags) -> TagSpecification {
         .build()
 }
 
+/// EC2 shows `Name` in its lists, so every object gets one; it is for reading only, and whoever
+/// changes it may.
 fn ec2_tags(tags: &Tags) -> Vec<Tag> {
-    tags.iter()
+    let mut all = tags.clone();
+    if let (Some(stack), Some(environment), Some(id)) = (
+        tags.get(TAG_STACK),
+        tags.get(TAG_ENVIRONMENT),
+        tags.get(TAG_ID).and_then(|id| Id::parse(id)),
+    ) {
+        all.entry("Name".to_owned())
+            .or_insert_with(|| format!("{stack}-{environment}-{}", id.name));
+    }
+    all.into_iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect()
 }
@@ -47,15 +88,100 @@ fn tags_of(tags: Option<&[Tag]>) -> Tags {
         .collect()
 }
 
+/// The logical name of a described object, where it is this stack's and of this kind.
+fn owned_name(stack: &Stack, tags: &Tags, kind: &str) -> Option<String> {
+    stack
+        .owned_id(tags)
+        .filter(|id| id.kind == kind)
+        .map(|id| id.name)
+}
+
 /// Brings an object's tags to what is wanted.
 async fn tag(cx: &Cx<'_>, aws_id: &str, tags: &Tags) -> Result<()> {
-    cx.aws
+    let call = cx
+        .aws
         .ec2
         .create_tags()
         .resources(aws_id)
-        .set_tags(Some(ec2_tags(tags)))
-        .send()
-        .await
-        .during("CreateTags", cx.id)?;
+        .set_tags(Some(ec2_tags(tags)));
+    settled(cx, || {
+        let call = call.clone();
+        async { call.send().await.during("CreateTags", cx.id) }
+    })
+    .await?;
     Ok(())
+}
+
+/// Tries again while parts of EC2 do not know yet what has just been made.
+async fn settled<T, F>(cx: &Cx<'_>, attempt: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    patiently(
+        cx.events,
+        cx.id,
+        "new objects to be known everywhere",
+        Duration::from_secs(120),
+        |error| error.code().is_some_and(|code| code.ends_with(".NotFound")),
+        attempt,
+    )
+    .await
+}
+
+/// Deletes what others may still stand on. Lambda removes its network interfaces up to 25
+/// minutes after the last function that used them, and nobody else can.
+async fn released<T, F>(cx: &Cx<'_>, attempt: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    patiently(
+        cx.events,
+        cx.id,
+        "network interfaces to go; Lambda takes up to 25 minutes",
+        Duration::from_secs(25 * 60),
+        |error| matches!(error.code(), Some("DependencyViolation" | "InvalidGroup.InUse")),
+        attempt,
+    )
+    .await
+}
+
+/// All of the stack's security groups, of whichever kind.
+async fn security_groups(reader: &Reader<'_>) -> Result<Vec<SecurityGroup>> {
+    reader
+        .aws
+        .ec2
+        .describe_security_groups()
+        .set_filters(Some(owned_by(reader.stack)))
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .await
+        .during("DescribeSecurityGroups", "the account")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_object_has_a_name_for_the_console() {
+        let tags = Tags::from([
+            (TAG_STACK.to_owned(), "chat".to_owned()),
+            (TAG_ENVIRONMENT.to_owned(), "prod".to_owned()),
+            (TAG_ID.to_owned(), "subnet/private-a".to_owned()),
+        ]);
+        let name = |tags: &Tags| tags_of(Some(&ec2_tags(tags))).get("Name").cloned();
+        assert_eq!(name(&tags).as_deref(), Some("chat-prod-private-a"));
+        let mut named = tags;
+        named.insert("Name".to_owned(), "mine".to_owned());
+        assert_eq!(name(&named).as_deref(), Some("mine"));
+    }
+
+    #[test]
+    fn differences_of_sets_are_none_where_empty() {
+        let (ab, b) = (id_set(["a", "b"]), id_set(["b"]));
+        assert_eq!(only_in(&ab, &b), Some(vec!["a".to_owned()]));
+        assert_eq!(only_in(&b, &ab), None);
+    }
 }

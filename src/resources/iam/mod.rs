@@ -1,1 +1,5 @@
 //! Who may do what: one role for each function, with exact resources.
+
+mod permissions;
+pub mod policy;
+pub mod role;

@@ -1,0 +1,121 @@
+//! The group that EC2 makes with the VPC and puts everything in that names no other: emptied.
+
+use serde::{Deserialize, Serialize};
+
+use super::rule::{Direction, Rule, rules_of, sync};
+use super::{filter, owned_name, security_groups, settled, tag, tags_of};
+use crate::aws::{During, Reader};
+use crate::error::{Error, Result};
+use crate::object::{Attributes, attributes};
+use crate::resources::{Cx, Found, OnChange, Resource, Scope};
+use crate::stack::Tags;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DefaultSecurityGroup {
+    pub vpc: String,
+    pub ingress: Vec<Rule>,
+    pub egress: Vec<Rule>,
+    pub tags: Tags,
+}
+
+impl Resource for DefaultSecurityGroup {
+    const KIND: &'static str = "default-security-group";
+    const NEEDS: &'static [&'static str] = &["vpc"];
+    const DELETABLE: bool = false;
+
+    fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        vec![(
+            "main".to_owned(),
+            Self {
+                vpc: "${vpc/main}".to_owned(),
+                ingress: Vec::new(),
+                egress: Vec::new(),
+                tags: scope.tags(Self::KIND, "main"),
+            },
+        )]
+    }
+
+    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+        let groups = security_groups(reader).await?;
+        Ok(groups
+            .into_iter()
+            .filter_map(|group| {
+                let tags = tags_of(group.tags.as_deref());
+                Some(Found::owned(
+                    owned_name(reader.stack, &tags, Self::KIND)?,
+                    attributes([("id", group.group_id.as_deref().unwrap_or_default())]),
+                    Self {
+                        ingress: rules_of(&group, Direction::Ingress),
+                        egress: rules_of(&group, Direction::Egress),
+                        vpc: group.vpc_id.unwrap_or_default(),
+                        tags: reader.stack.relevant(tags),
+                    },
+                ))
+            })
+            .collect())
+    }
+
+    /// Another VPC has another default group.
+    fn on_change(field: &str) -> OnChange {
+        match field {
+            "vpc" => OnChange::Replace,
+            _ => OnChange::InPlace,
+        }
+    }
+
+    /// Emptied before it is tagged: what carries our tags is what has been looked after.
+    async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
+        let call = cx
+            .aws
+            .ec2
+            .describe_security_groups()
+            .filters(filter("vpc-id", &self.vpc))
+            .filters(filter("group-name", "default"));
+        let group = settled(cx, || {
+            let call = call.clone();
+            async { call.send().await.during("DescribeSecurityGroups", cx.id) }
+        })
+        .await?
+        .security_groups
+        .and_then(|mut groups| groups.pop())
+        .ok_or_else(|| Error::failed(format!("{} has no default security group", self.vpc)))?;
+        let id = group.group_id.as_deref().unwrap_or_default();
+        for (direction, wanted) in self.directions() {
+            sync(cx, id, direction, &rules_of(&group, direction), wanted).await?;
+        }
+        tag(cx, id, &self.tags).await?;
+        Ok(attributes([("id", id)]))
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx<'_>,
+        found: &Found<Self>,
+        _changed: &[String],
+    ) -> Result<Attributes> {
+        let id = found.aws_id();
+        for ((direction, wanted), (_, was)) in
+            self.directions().into_iter().zip(found.value.directions())
+        {
+            sync(cx, id, direction, was, wanted).await?;
+        }
+        if self.tags != found.value.tags {
+            tag(cx, id, &self.tags).await?;
+        }
+        Ok(found.attributes.clone())
+    }
+
+    /// It goes with its VPC, and cannot go without.
+    async fn delete(_cx: &Cx<'_>, _found: &Found<Self>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl DefaultSecurityGroup {
+    fn directions(&self) -> [(Direction, &[Rule]); 2] {
+        [
+            (Direction::Ingress, &self.ingress),
+            (Direction::Egress, &self.egress),
+        ]
+    }
+}

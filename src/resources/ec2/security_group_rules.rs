@@ -1,0 +1,149 @@
+//! The whole set of rules of each security group. One that nobody asked for is drift.
+
+use serde::{Deserialize, Serialize};
+
+use super::rule::{Direction, Rule, rules_of, sync};
+use super::{owned_name, security_groups, tags_of};
+use crate::aws::Reader;
+use crate::error::Result;
+use crate::object::{Attributes, attributes};
+use crate::resources::ec2::security_group::SecurityGroup;
+use crate::resources::{Cx, Found, OnChange, Resource, Scope};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecurityGroupRules {
+    pub group: String,
+    pub ingress: Vec<Rule>,
+    pub egress: Vec<Rule>,
+}
+
+impl Resource for SecurityGroupRules {
+    const KIND: &'static str = "security-group-rules";
+    const NEEDS: &'static [&'static str] = &["security-group"];
+
+    fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        let port = scope.config.database.port.0;
+        let [function, database, endpoints] =
+            ["function", "database", "endpoints"].map(|name| format!("${{security-group/{name}}}"));
+        let rules = |group: &str, ingress, egress| {
+            let mut rules = Self {
+                group: group.to_owned(),
+                ingress,
+                egress,
+            };
+            rules.ingress.sort();
+            rules.egress.sort();
+            rules
+        };
+        vec![
+            (
+                "function".to_owned(),
+                rules(
+                    &function,
+                    vec![],
+                    vec![
+                        Rule::tcp(port, &database, "To the database"),
+                        Rule::tcp(443, &endpoints, "To AWS services"),
+                    ],
+                ),
+            ),
+            (
+                "database".to_owned(),
+                rules(
+                    &database,
+                    vec![Rule::tcp(port, &function, "From the functions")],
+                    vec![],
+                ),
+            ),
+            (
+                "endpoints".to_owned(),
+                rules(
+                    &endpoints,
+                    vec![Rule::tcp(443, &function, "From the functions")],
+                    vec![],
+                ),
+            ),
+        ]
+    }
+
+    /// A group without rules has an empty set of them, which is found too: wanted rules are then
+    /// an update, and the group's end has nothing left to undo.
+    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+        let groups = security_groups(reader).await?;
+        Ok(groups
+            .iter()
+            .filter_map(|group| {
+                let tags = tags_of(group.tags.as_deref());
+                let id = group.group_id.as_deref().unwrap_or_default();
+                Some(Found::owned(
+                    owned_name(reader.stack, &tags, SecurityGroup::KIND)?,
+                    attributes([("id", id)]),
+                    Self {
+                        group: id.to_owned(),
+                        ingress: rules_of(group, Direction::Ingress),
+                        egress: rules_of(group, Direction::Egress),
+                    },
+                ))
+            })
+            .collect())
+    }
+
+    fn on_change(field: &str) -> OnChange {
+        match field {
+            "group" => OnChange::Replace,
+            _ => OnChange::InPlace,
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
+        sync(cx, &self.group, Direction::Ingress, &[], &self.ingress).await?;
+        sync(cx, &self.group, Direction::Egress, &[], &self.egress).await?;
+        Ok(attributes([("id", &self.group)]))
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx<'_>,
+        found: &Found<Self>,
+        _changed: &[String],
+    ) -> Result<Attributes> {
+        let (id, was) = (found.aws_id(), &found.value);
+        sync(cx, id, Direction::Ingress, &was.ingress, &self.ingress).await?;
+        sync(cx, id, Direction::Egress, &was.egress, &self.egress).await?;
+        Ok(found.attributes.clone())
+    }
+
+    async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
+        let (id, was) = (found.aws_id(), &found.value);
+        sync(cx, id, Direction::Ingress, &was.ingress, &[]).await?;
+        sync(cx, id, Direction::Egress, &was.egress, &[]).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::sample;
+
+    #[test]
+    fn only_the_function_reaches_out_and_only_to_two_peers() {
+        let rules = sample::wanted::<SecurityGroupRules>("", &["us-east-1a", "us-east-1b"]);
+        let peers = |rules: &[Rule]| {
+            let peer = |rule: &Rule| (rule.from_port.unwrap(), rule.peer.clone());
+            rules.iter().map(peer).collect::<Vec<_>>()
+        };
+        let of = |name: &str| &rules.iter().find(|(n, _)| n == name).unwrap().1;
+        assert_eq!(peers(&of("function").ingress), []);
+        assert_eq!(
+            peers(&of("function").egress),
+            [
+                (443, "${security-group/endpoints}".to_owned()),
+                (3306, "${security-group/database}".to_owned())
+            ]
+        );
+        let function = "${security-group/function}".to_owned();
+        assert_eq!(peers(&of("database").ingress), [(3306, function.clone())]);
+        assert_eq!(peers(&of("endpoints").ingress), [(443, function)]);
+        assert!(of("database").egress.is_empty() && of("endpoints").egress.is_empty());
+    }
+}

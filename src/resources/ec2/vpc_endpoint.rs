@@ -1,0 +1,252 @@
+//! Interface endpoints: the only way from the VPC to AWS's own services.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{ResourceType, VpcEndpoint as Ec2Endpoint, VpcEndpointType};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    IdSet, id_set, only_in, owned_by, owned_name, settled, specification, subnet, tag, tags_of,
+};
+use crate::aws::patience::{Look, wait};
+use crate::aws::{During, Optional, Reader};
+use crate::error::{Error, Result};
+use crate::object::{Attributes, attributes};
+use crate::resources::iam::policy;
+use crate::resources::{Cx, Found, OnChange, Resource, Scope};
+use crate::stack::{Stack, Tags};
+
+const NOT_FOUND: &[&str] = &["InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound"];
+
+/// EC2 takes some minutes to make an endpoint's interfaces, and as many to remove them.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VpcEndpoint {
+    pub vpc: String,
+    pub service: String,
+    pub subnets: IdSet,
+    pub groups: IdSet,
+    /// The service's usual name resolves to the endpoint.
+    pub private_dns: bool,
+    pub policy: Value,
+    pub tags: Tags,
+}
+
+impl Resource for VpcEndpoint {
+    const KIND: &'static str = "vpc-endpoint";
+    const NEEDS: &'static [&'static str] = &["vpc", "subnet", "security-group"];
+
+    fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        vec![(
+            "secretsmanager".to_owned(),
+            Self {
+                vpc: "${vpc/main}".to_owned(),
+                service: format!("com.amazonaws.{}.secretsmanager", scope.stack.region),
+                subnets: id_set(subnet::references(scope)),
+                groups: id_set(["${security-group/endpoints}"]),
+                private_dns: true,
+                policy: reading_secrets(scope.stack),
+                tags: scope.tags(Self::KIND, "secretsmanager"),
+            },
+        )]
+    }
+
+    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+        let endpoints = reader
+            .aws
+            .ec2
+            .describe_vpc_endpoints()
+            .set_filters(Some(owned_by(reader.stack)))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .await
+            .during("DescribeVpcEndpoints", "the account")?;
+        Ok(endpoints
+            .into_iter()
+            .filter(|endpoint| !is_going(endpoint))
+            .filter_map(|endpoint| found(reader, endpoint))
+            .collect())
+    }
+
+    fn on_change(field: &str) -> OnChange {
+        match field {
+            "vpc" | "service" => OnChange::Replace,
+            _ => OnChange::InPlace,
+        }
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
+        let call = cx
+            .aws
+            .ec2
+            .create_vpc_endpoint()
+            .vpc_endpoint_type(VpcEndpointType::Interface)
+            .vpc_id(&self.vpc)
+            .service_name(&self.service)
+            .set_subnet_ids(Some(self.subnets.keys().cloned().collect()))
+            .set_security_group_ids(Some(self.groups.keys().cloned().collect()))
+            .private_dns_enabled(self.private_dns)
+            .policy_document(self.policy.to_string())
+            .tag_specifications(specification(ResourceType::VpcEndpoint, &self.tags));
+        let id = settled(cx, || {
+            let call = call.clone();
+            async { call.send().await.during("CreateVpcEndpoint", cx.id) }
+        })
+        .await?
+        .vpc_endpoint
+        .and_then(|endpoint| endpoint.vpc_endpoint_id)
+        .unwrap_or_default();
+        available(cx, &id).await?;
+        Ok(attributes([("id", &id)]))
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx<'_>,
+        found: &Found<Self>,
+        changed: &[String],
+    ) -> Result<Attributes> {
+        let (id, was) = (found.aws_id(), &found.value);
+        let differs = |name: &str| changed.iter().any(|field| field == name);
+        // An endpoint that is still being made takes no change.
+        available(cx, id).await?;
+        if differs("tags") {
+            tag(cx, id, &self.tags).await?;
+        }
+        if changed.iter().any(|field| field != "tags") {
+            cx.aws
+                .ec2
+                .modify_vpc_endpoint()
+                .vpc_endpoint_id(id)
+                .set_add_subnet_ids(only_in(&self.subnets, &was.subnets))
+                .set_remove_subnet_ids(only_in(&was.subnets, &self.subnets))
+                .set_add_security_group_ids(only_in(&self.groups, &was.groups))
+                .set_remove_security_group_ids(only_in(&was.groups, &self.groups))
+                .set_private_dns_enabled(differs("private_dns").then_some(self.private_dns))
+                .set_policy_document(differs("policy").then(|| self.policy.to_string()))
+                .send()
+                .await
+                .during("ModifyVpcEndpoint", cx.id)?;
+            available(cx, id).await?;
+        }
+        Ok(found.attributes.clone())
+    }
+
+    async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
+        let id = found.aws_id();
+        let refused = cx
+            .aws
+            .ec2
+            .delete_vpc_endpoints()
+            .vpc_endpoint_ids(id)
+            .send()
+            .await
+            .during("DeleteVpcEndpoints", cx.id)
+            .unless(NOT_FOUND)?
+            .and_then(|answer| answer.unsuccessful.unwrap_or_default().pop())
+            .and_then(|item| item.error);
+        // EC2 answers this call with success, and tells in it what it did not do.
+        if let Some(error) = refused {
+            let code = error.code.unwrap_or_default();
+            if !NOT_FOUND.contains(&code.as_str()) {
+                let message = error.message.unwrap_or_default();
+                return Err(Error::failed(format!(
+                    "DeleteVpcEndpoints refused for {}: {code}: {message}",
+                    cx.id
+                )));
+            }
+        }
+        gone(cx, id).await
+    }
+}
+
+/// Reads secrets, for this account's own callers: stolen code cannot carry its finds to another
+/// account's secrets, and another account's credentials are of no use in here.
+fn reading_secrets(stack: &Stack) -> Value {
+    policy::document([json!({
+        "Sid": "OwnAccount",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": stack.arn("secretsmanager", "secret:*"),
+        "Condition": {"StringEquals": {"aws:PrincipalAccount": stack.account}},
+    })])
+}
+
+fn found(reader: &Reader<'_>, endpoint: Ec2Endpoint) -> Option<Found<VpcEndpoint>> {
+    let tags = tags_of(endpoint.tags.as_deref());
+    let name = owned_name(reader.stack, &tags, VpcEndpoint::KIND)?;
+    let groups = endpoint.groups.unwrap_or_default();
+    Some(Found::owned(
+        name,
+        attributes([("id", endpoint.vpc_endpoint_id.as_deref().unwrap_or_default())]),
+        VpcEndpoint {
+            vpc: endpoint.vpc_id.unwrap_or_default(),
+            service: endpoint.service_name.unwrap_or_default(),
+            subnets: id_set(endpoint.subnet_ids.unwrap_or_default()),
+            groups: id_set(groups.into_iter().filter_map(|group| group.group_id)),
+            private_dns: endpoint.private_dns_enabled.unwrap_or_default(),
+            policy: policy::parse(endpoint.policy_document.as_deref().unwrap_or_default()),
+            tags: reader.stack.relevant(tags),
+        },
+    ))
+}
+
+/// An endpoint's state in lower case: EC2 has used both spellings.
+fn state(endpoint: &Ec2Endpoint) -> String {
+    let state = endpoint.state.as_ref().map_or("unknown", |state| state.as_str());
+    state.to_lowercase()
+}
+
+fn is_going(endpoint: &Ec2Endpoint) -> bool {
+    matches!(state(endpoint).as_str(), "deleting" | "deleted")
+}
+
+async fn describe(cx: &Cx<'_>, id: &str) -> Result<Option<Ec2Endpoint>> {
+    let answer = cx
+        .aws
+        .ec2
+        .describe_vpc_endpoints()
+        .vpc_endpoint_ids(id)
+        .send()
+        .await
+        .during("DescribeVpcEndpoints", cx.id)
+        .unless(NOT_FOUND)?;
+    Ok(answer.and_then(|answer| answer.vpc_endpoints.unwrap_or_default().pop()))
+}
+
+async fn available(cx: &Cx<'_>, id: &str) -> Result<()> {
+    wait(cx.events, cx.id, "the endpoint to be available", PATIENCE, || async {
+        let Some(endpoint) = describe(cx, id).await? else {
+            return Ok(Look::Pending("not listed yet".to_owned()));
+        };
+        match state(&endpoint).as_str() {
+            "available" => Ok(Look::Ready(())),
+            "failed" | "rejected" | "expired" => Err(Error::failed(format!(
+                "{}: endpoint {id} is {}: {}",
+                cx.id,
+                state(&endpoint),
+                endpoint
+                    .last_error
+                    .and_then(|error| error.message)
+                    .unwrap_or_else(|| "no reason given".to_owned()),
+            ))),
+            other => Ok(Look::Pending(other.to_owned())),
+        }
+    })
+    .await
+}
+
+async fn gone(cx: &Cx<'_>, id: &str) -> Result<()> {
+    wait(cx.events, cx.id, "the endpoint's interfaces to go", PATIENCE, || async {
+        Ok(match describe(cx, id).await? {
+            Some(endpoint) if state(&endpoint) != "deleted" => Look::Pending(state(&endpoint)),
+            _ => Look::Ready(()),
+        })
+    })
+    .await
+}

@@ -1,0 +1,149 @@
+//! What each role may do, and who may take it on.
+
+use serde_json::{Value, json};
+
+use super::policy::document;
+use crate::resources::Scope;
+
+/// Who may take a role on: one AWS service.
+///
+/// Lambda names the account that it acts for, as AWS's own deployment guides rely on, so another
+/// account's Lambda is of no use. API Gateway is documented nowhere to do so: with the condition
+/// it might not be able to take its role on at all.
+pub fn trust(scope: &Scope, service: &str) -> Value {
+    let mut statement = json!({
+        "Sid": "Service",
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
+    });
+    if service == "lambda.amazonaws.com" {
+        statement["Condition"] =
+            json!({"StringEquals": {"aws:SourceAccount": scope.stack.account}});
+    }
+    document([statement])
+}
+
+/// A function's permissions: its own log streams, its secrets, its traces, and the network
+/// interfaces that Lambda makes for it. `function` names it, and `secrets` lists the logical names
+/// of what it reads, sorted.
+pub fn function(scope: &Scope, function: &str, secrets: &[&str]) -> Value {
+    let stack = scope.stack;
+    let secrets: Vec<String> = secrets
+        .iter()
+        .map(|name| format!("${{secret/{name}.arn}}"))
+        .collect();
+    let mut statements = vec![
+        // Not CreateLogGroup: a late write would bring back a deleted group without retention.
+        json!({
+            "Sid": "Logs",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": format!("${{log-group/{function}.arn}}:*"),
+        }),
+        json!({
+            "Sid": "Secrets",
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": secrets,
+        }),
+        json!({
+            "Sid": "DecryptSecrets",
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": "${kms-key/main.arn}",
+            "Condition": {"StringEquals": {
+                "kms:ViaService": format!("secretsmanager.{}.amazonaws.com", stack.region),
+                "kms:EncryptionContext:SecretARN": secrets,
+            }},
+        }),
+    ];
+    if scope.config.function.tracing {
+        statements.push(json!({
+            "Sid": "Traces",
+            "Effect": "Allow",
+            "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+            // X-Ray knows no resources.
+            "Resource": "*",
+        }));
+    }
+    statements.extend(network(scope, function));
+    document(statements)
+}
+
+/// What Lambda needs to put a function into the VPC, and what keeps it from the function's code.
+///
+/// Lambda tries each action before it makes the function. The ones on an interface are tried on
+/// one that does not exist: they need all resources of the account, where no VPC is known yet.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html>
+fn network(scope: &Scope, function: &str) -> [Value; 4] {
+    let stack = scope.stack;
+    let in_our_vpc = json!({"ArnEqualsIfExists": {"ec2:Vpc": stack.arn("ec2", "vpc/${vpc/main}")}});
+    let made_of = ["network-interface/*", "security-group/*", "subnet/*"]
+        .map(|resource| stack.arn("ec2", resource));
+    let function = stack.arn("lambda", &format!("function:{}", stack.name(function)));
+    [
+        json!({
+            "Sid": "MakeInterfaces",
+            "Effect": "Allow",
+            "Action": "ec2:CreateNetworkInterface",
+            "Resource": made_of,
+            "Condition": in_our_vpc,
+        }),
+        json!({
+            "Sid": "ManageInterfaces",
+            "Effect": "Allow",
+            "Action": [
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:DeleteNetworkInterface",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            "Resource": stack.arn("ec2", "*/*"),
+            "Condition": in_our_vpc,
+        }),
+        json!({
+            "Sid": "SeeInterfaces",
+            "Effect": "Allow",
+            "Action": ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"],
+            // These two take neither resources nor conditions.
+            "Resource": "*",
+        }),
+        // Only calls from within the function carry its ARN; Lambda's own do not.
+        json!({
+            "Sid": "NotForTheCode",
+            "Effect": "Deny",
+            "Action": [
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:DetachNetworkInterface",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            "Resource": "*",
+            "Condition": {"ArnLike": {
+                "lambda:SourceFunctionArn": [function.clone(), format!("{function}:*")],
+            }},
+        }),
+    ]
+}
+
+/// What API Gateway checks for before it takes a role for its logs, on this region's log groups:
+/// the role serves every API of the region, each with a group of its own.
+pub fn gateway_logs(scope: &Scope) -> Value {
+    document([json!({
+        "Sid": "Logs",
+        "Effect": "Allow",
+        "Action": [
+            "logs:CreateLogGroup",
+            "logs:CreateLogStream",
+            "logs:DescribeLogGroups",
+            "logs:DescribeLogStreams",
+            "logs:FilterLogEvents",
+            "logs:GetLogEvents",
+            "logs:PutLogEvents",
+        ],
+        "Resource": scope.stack.arn("logs", "log-group:*"),
+    })])
+}
