@@ -1,1 +1,5 @@
-//! Alarms.
+//! What the stack is watched for.
+
+pub mod alarm;
+mod metric;
+mod watched;

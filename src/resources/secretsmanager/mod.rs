@@ -1,1 +1,100 @@
-//! Secrets: generated here or by AWS, never shown.
+//! Secrets: the database's two users, the API keys, and the digests that the function checks.
+
+mod content;
+mod observed;
+pub mod secret;
+
+use aws_sdk_secretsmanager::types::Tag;
+use rand::SeedableRng;
+use rand::distr::{Alphanumeric, SampleString};
+use rand::rngs::StdRng;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::aws::{Aws, During};
+use crate::error::{Error, Result};
+use crate::stack::{Stack, Tags};
+
+/// One tag for each of a value's sources, and the version of the value that was made of them.
+const TAG_SOURCE: &str = "wmctl:source/";
+const TAG_VERSION: &str = "wmctl:version";
+const NOT_FOUND: &[&str] = &["ResourceNotFoundException"];
+/// RDS takes at most 41 characters for MariaDB.
+const PASSWORD_LENGTH: usize = 40;
+
+/// The current value of a secret, by name or ARN.
+pub async fn value(aws: &Aws, secret_id: &str) -> Result<SecretString> {
+    aws.secrets
+        .get_secret_value()
+        .secret_id(secret_id)
+        .send()
+        .await
+        .during("GetSecretValue", secret_id)?
+        .secret_string
+        .map(SecretString::from)
+        .ok_or_else(|| Error::failed(format!("the secret {secret_id} holds no text")))
+}
+
+/// The password in a secret of the form `{"username", "password"}`.
+pub async fn password(aws: &Aws, secret_id: &str) -> Result<SecretString> {
+    #[derive(Deserialize)]
+    struct Credentials {
+        password: SecretString,
+    }
+    let value = value(aws, secret_id).await?;
+    // The parser's own message could quote a part of the secret.
+    serde_json::from_str(value.expose_secret())
+        .map(|credentials: Credentials| credentials.password)
+        .map_err(|_| {
+            Error::failed(format!(
+                "the secret {secret_id} is not {{\"username\", \"password\"}}"
+            ))
+            .hint("restore its previous version in the Secrets Manager console")
+        })
+}
+
+/// Forty random letters and digits.
+pub fn generate_password() -> Result<SecretString> {
+    let mut random = StdRng::try_from_os_rng().map_err(|error| {
+        Error::environment("the operating system gives no random numbers").because(error)
+    })?;
+    Ok(Alphanumeric
+        .sample_string(&mut random, PASSWORD_LENGTH)
+        .into())
+}
+
+fn aws_name(stack: &Stack, name: &str) -> String {
+    format!("{}/{name}", stack.prefix())
+}
+
+fn secret_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
+}
+
+/// A described secret's tags.
+fn tags_of(tags: Option<&[Tag]>) -> Tags {
+    tags.unwrap_or_default()
+        .iter()
+        .filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_long_random_and_plain() -> Result<()> {
+        let (one, two) = (generate_password()?, generate_password()?);
+        assert_eq!(one.expose_secret().len(), PASSWORD_LENGTH);
+        assert!(
+            one.expose_secret()
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric())
+        );
+        assert_ne!(one.expose_secret(), two.expose_secret());
+        Ok(())
+    }
+}

@@ -1,1 +1,11 @@
-//! Where alarms go.
+//! Who is told of an alarm.
+
+pub mod subscription;
+pub mod topic;
+
+use crate::stack::Stack;
+
+/// The topic's ARN, known before the topic is made.
+fn topic_arn(stack: &Stack) -> String {
+    stack.arn("sns", &stack.prefix())
+}

@@ -1,0 +1,193 @@
+//! The alarms there are, by name: what is measured, and from when on it is too much.
+
+use std::collections::BTreeMap;
+
+use super::alarm::Alarm;
+use super::metric::{Metric, Query};
+use crate::resources::Scope;
+
+/// Alarms look at so many seconds at once.
+const PERIOD: i32 = 300;
+const MORE: &str = "GreaterThanThreshold";
+const LESS: &str = "LessThanThreshold";
+/// Of all answers, so many per cent may be errors of the service.
+const ERROR_PERCENT: f64 = 5.0;
+/// So much of the storage is a reserve.
+const STORAGE_RESERVE: f64 = 0.1;
+
+pub fn alarms(scope: &Scope) -> Vec<(&'static str, Alarm)> {
+    let limits = &scope.config.alarms;
+    let database = &scope.config.database;
+    let prefix = scope.stack.prefix();
+    let function = |name: &str| {
+        let dimensions = [("FunctionName", scope.stack.name("chatbot"))];
+        metric("AWS/Lambda", name, "Sum", dimensions)
+    };
+    let api = |name: &str, statistic: &str| {
+        let stage = scope.config.api.stage.clone();
+        let dimensions = [("ApiName", prefix.clone()), ("Stage", stage)];
+        metric("AWS/ApiGateway", name, statistic, dimensions)
+    };
+    let server = |name: &str, statistic: &str| {
+        let dimensions = [("DBInstanceIdentifier", prefix.clone())];
+        metric("AWS/RDS", name, statistic, dimensions)
+    };
+    let connections: u32 = database
+        .parameters
+        .get("max_connections")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(100);
+    let connections = f64::from(connections * limits.database_connections_percent) / 100.0;
+    let storage = f64::from(database.storage_gb) * STORAGE_RESERVE * f64::from(1 << 30);
+    let errors = f64::from(limits.api_errors_5min);
+    vec![
+        (
+            "function-errors",
+            alarm(
+                "The function failed too often",
+                MORE,
+                limits.function_errors_5min.into(),
+                function("Errors"),
+            ),
+        ),
+        (
+            "function-throttles",
+            alarm(
+                "The function was throttled",
+                MORE,
+                0.0,
+                function("Throttles"),
+            ),
+        ),
+        (
+            "api-4xx",
+            alarm(
+                "Too many requests were refused",
+                MORE,
+                errors,
+                api("4XXError", "Sum"),
+            ),
+        ),
+        (
+            "api-5xx",
+            alarm(
+                "Too many requests failed",
+                MORE,
+                errors,
+                api("5XXError", "Sum"),
+            ),
+        ),
+        (
+            "api-error-rate",
+            rate(
+                "Too large a share of the requests failed",
+                ERROR_PERCENT,
+                api("5XXError", "Sum"),
+                api("Count", "SampleCount"),
+            ),
+        ),
+        (
+            "api-latency",
+            alarm(
+                "One request in a hundred took too long",
+                MORE,
+                limits.latency_p99_ms.into(),
+                api("Latency", "p99"),
+            ),
+        ),
+        (
+            "database-cpu",
+            alarm(
+                "The database is busy",
+                MORE,
+                limits.database_cpu_percent.into(),
+                server("CPUUtilization", "Average"),
+            ),
+        ),
+        (
+            "database-connections",
+            alarm(
+                "The database runs out of connections",
+                MORE,
+                connections,
+                server("DatabaseConnections", "Maximum"),
+            ),
+        ),
+        (
+            "database-storage",
+            alarm(
+                "The database runs out of storage",
+                LESS,
+                storage,
+                server("FreeStorageSpace", "Minimum"),
+            ),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, alarm)| {
+        let tags = scope.tags("alarm", name);
+        (name, Alarm { tags, ..alarm })
+    })
+    .collect()
+}
+
+fn metric<const N: usize>(
+    namespace: &str,
+    name: &str,
+    statistic: &str,
+    dimensions: [(&str, String); N],
+) -> Metric {
+    Metric {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        statistic: statistic.to_owned(),
+        period: PERIOD,
+        dimensions: dimensions
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    }
+}
+
+fn alarm(description: &str, comparison: &str, threshold: f64, metric: Metric) -> Alarm {
+    Alarm {
+        description: description.to_owned(),
+        metric: Some(metric),
+        queries: BTreeMap::new(),
+        comparison: comparison.to_owned(),
+        threshold,
+        evaluation_periods: 1,
+        // A chatbot that nobody talks to measures nothing, and is well.
+        missing_data: "notBreaching".to_owned(),
+        actions_enabled: true,
+        actions: vec!["${topic/alarms}".to_owned()],
+        tags: BTreeMap::new(),
+    }
+}
+
+/// On the share of `some` in `all`, in per cent.
+fn rate(description: &str, threshold: f64, some: Metric, all: Metric) -> Alarm {
+    let share = Query {
+        expression: Some("100 * some / all".to_owned()),
+        label: Some(description.to_owned()),
+        result: true,
+        ..Query::default()
+    };
+    let measured = |metric: &Metric| Query {
+        metric: Some(metric.clone()),
+        ..Query::default()
+    };
+    let queries = [
+        ("some", measured(&some)),
+        ("all", measured(&all)),
+        ("share", share),
+    ];
+    Alarm {
+        metric: None,
+        queries: queries
+            .into_iter()
+            .map(|(id, query)| (id.to_owned(), query))
+            .collect(),
+        ..alarm(description, MORE, threshold, all)
+    }
+}

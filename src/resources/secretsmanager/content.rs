@@ -1,0 +1,170 @@
+//! What stands in each secret, made where it is written and kept nowhere else.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use futures::future::try_join_all;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::generate_password;
+use crate::aws::{Aws, During};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::resources::rds::ADMIN;
+
+/// The source of a database user's secret.
+const USERNAME: &str = "username";
+
+/// The kinds of content, told by the secret's logical name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// `{"username", "password"}`; the password is made up.
+    Credentials,
+    /// `{"name", "api_key"}`, for operators and clients.
+    Key,
+    /// `{"keys": [{"name", "sha256"}]}`: all that the function needs to know of the keys.
+    Digests,
+}
+
+/// The digests' logical name.
+pub const DIGESTS: &str = "api-keys";
+
+/// The logical name of one API key's secret.
+pub fn of_key(name: &str) -> String {
+    format!("api-key-{name}")
+}
+
+impl Content {
+    pub fn of(secret: &str) -> Self {
+        match secret {
+            DIGESTS => Self::Digests,
+            _ if secret.starts_with("api-key-") => Self::Key,
+            _ => Self::Credentials,
+        }
+    }
+
+    /// Whether the value follows from its sources. Passwords do not, and may be rotated.
+    pub fn is_derived(self) -> bool {
+        self != Self::Credentials
+    }
+
+    /// The value, from its sources: a user's name, or API keys' ids by name.
+    pub async fn make(self, aws: &Aws, sources: &BTreeMap<String, String>) -> Result<SecretString> {
+        if self == Self::Credentials {
+            return credentials(sources);
+        }
+        let keys = try_join_all(sources.iter().map(|(name, id)| async move {
+            let key = api_key(aws, name, id).await?;
+            Ok::<_, Error>((name.as_str(), key))
+        }))
+        .await?;
+        match (self, keys.as_slice()) {
+            (Self::Key, [(name, key)]) => {
+                let value = json!({"name": name, "api_key": key.expose_secret()});
+                Ok(value.to_string().into())
+            }
+            _ => Ok(digests(&keys)),
+        }
+    }
+}
+
+/// The secrets that infra.toml asks for, and what each is made of.
+pub fn wanted(config: &Config) -> Vec<(String, &'static str, BTreeMap<String, String>)> {
+    let user = |name: &str| BTreeMap::from([(USERNAME.to_owned(), name.to_owned())]);
+    let key = |name: &String| (name.clone(), format!("${{api-key/{name}}}"));
+    let keys = config.api.keys.iter().map(|key| &key.name);
+    let mut secrets = vec![
+        (
+            "database-admin".to_owned(),
+            "The database's administrator, for migrations alone",
+            user(ADMIN),
+        ),
+        (
+            "database-app".to_owned(),
+            "The database user of the function",
+            user(&config.database.app_user),
+        ),
+        (
+            DIGESTS.to_owned(),
+            "Digests of the API keys that the function accepts",
+            keys.clone().map(key).collect(),
+        ),
+    ];
+    secrets.extend(keys.map(|name| {
+        (
+            of_key(name),
+            "One API key, for whoever calls with it",
+            BTreeMap::from([key(name)]),
+        )
+    }));
+    secrets
+}
+
+fn credentials(sources: &BTreeMap<String, String>) -> Result<SecretString> {
+    let password = generate_password()?;
+    let value = json!({
+        "username": sources.get(USERNAME),
+        "password": password.expose_secret(),
+    });
+    Ok(value.to_string().into())
+}
+
+async fn api_key(aws: &Aws, name: &str, id: &str) -> Result<SecretString> {
+    aws.apigateway
+        .get_api_key()
+        .api_key(id)
+        .include_value(true)
+        .send()
+        .await
+        .during("GetApiKey", format!("api-key/{name}"))?
+        .value
+        .map(SecretString::from)
+        .ok_or_else(|| Error::failed(format!("api-key/{name} has no value")))
+}
+
+/// Sorted by name, as the sources are.
+fn digests(keys: &[(&str, SecretString)]) -> SecretString {
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|(name, key)| json!({"name": name, "sha256": sha256(key)}))
+        .collect();
+    json!({ "keys": keys }).to_string().into()
+}
+
+fn sha256(text: &SecretString) -> String {
+    let digest = Sha256::digest(text.expose_secret());
+    digest.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_tells_the_content() {
+        assert_eq!(Content::of("database-app"), Content::Credentials);
+        assert_eq!(Content::of("api-keys"), Content::Digests);
+        assert_eq!(Content::of(&of_key("s")), Content::Key);
+    }
+
+    #[test]
+    fn the_function_gets_digests_only() {
+        let value = digests(&[("one", SecretString::from("abc")), ("two", "d".into())]);
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let start = format!(r#"{{"keys":[{{"name":"one","sha256":"{abc}"}},{{"name":"two""#);
+        assert!(value.expose_secret().starts_with(&start));
+    }
+
+    #[test]
+    fn credentials_have_a_name_and_a_password() -> Result<()> {
+        let value = credentials(&BTreeMap::from([(USERNAME.to_owned(), "app".to_owned())]))?;
+        let value = value.expose_secret();
+        assert!(value.starts_with(r#"{"username":"app","password":""#));
+        Ok(())
+    }
+}

@@ -1,0 +1,233 @@
+//! A secret under the stack's key. Its value is written, never read back or compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::content::{self, Content, DIGESTS, of_key};
+use super::observed::{described, found, listed};
+use super::{NOT_FOUND, TAG_SOURCE, TAG_VERSION, aws_name, secret_tags};
+use crate::aws::{During, Optional, Reader};
+use crate::error::{Error, Kind, Result};
+use crate::object::{Attributes, attributes};
+use crate::resources::{Cx, Found, Resource, Scope};
+use crate::stack::Tags;
+
+/// How long a deleted secret can be brought back.
+const RECOVERY_DAYS: i64 = 30;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Secret {
+    pub description: String,
+    pub kms_key: String,
+    /// What the value is made of: a user's name, or API keys' ids by name. When they change, so
+    /// does the value.
+    pub sources: BTreeMap<String, String>,
+    /// False where a value that follows from its sources was not, or not last, written here.
+    pub intact: bool,
+    pub tags: Tags,
+}
+
+impl Resource for Secret {
+    const KIND: &'static str = "secret";
+    const NEEDS: &'static [&'static str] = &["kms-key", "api-key"];
+
+    fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        content::wanted(scope.config)
+            .into_iter()
+            .map(|(name, description, sources)| {
+                let secret = Self {
+                    description: description.to_owned(),
+                    kms_key: "${kms-key/main.arn}".to_owned(),
+                    sources,
+                    intact: true,
+                    tags: scope.tags(Self::KIND, &name),
+                };
+                (name, secret)
+            })
+            .collect()
+    }
+
+    /// Lists lag behind by minutes, so what is known by name is described whether listed or not.
+    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+        let mut names = listed(reader).await?;
+        names.extend(["database-admin", "database-app", DIGESTS].map(str::to_owned));
+        let mut found = described(reader, &names).await?;
+        let keys: BTreeSet<String> = found
+            .iter()
+            .filter(|secret| secret.name == DIGESTS)
+            .flat_map(|secret| secret.value.sources.keys().map(|name| of_key(name)))
+            .filter(|name| !names.contains(name))
+            .collect();
+        found.extend(described(reader, &keys).await?);
+        Ok(found)
+    }
+
+    async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
+        let value = Content::of(&cx.id.name).make(cx.aws, &self.sources).await?;
+        let name = aws_name(cx.stack, &cx.id.name);
+        let created = cx
+            .aws
+            .secrets
+            .create_secret()
+            .name(&name)
+            .description(&self.description)
+            .kms_key_id(&self.kms_key)
+            .secret_string(value.expose_secret())
+            .set_tags(Some(secret_tags(&self.all_tags())))
+            .send()
+            .await
+            .during("CreateSecret", cx.id);
+        match created {
+            Ok(secret) => {
+                let version = secret.version_id.unwrap_or_default();
+                self.tag(cx, &Tags::new(), Some(&version)).await?;
+                let arn = secret.arn.unwrap_or_default();
+                Ok(attributes([
+                    ("id", &name),
+                    ("arn", &arn),
+                    ("version", &version),
+                ]))
+            }
+            Err(error) if is_there(&error) => {
+                let old = take_back(cx, &name, error).await?;
+                self.write(cx, &old, Some(value)).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(
+        &self,
+        cx: &Cx<'_>,
+        found: &Found<Self>,
+        changed: &[String],
+    ) -> Result<Attributes> {
+        let value = match changed
+            .iter()
+            .any(|field| field == "sources" || field == "intact")
+        {
+            true => Some(Content::of(&cx.id.name).make(cx.aws, &self.sources).await?),
+            false => None,
+        };
+        self.write(cx, found, value).await
+    }
+
+    async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
+        cx.aws
+            .secrets
+            .delete_secret()
+            .secret_id(found.aws_id())
+            .recovery_window_in_days(RECOVERY_DAYS)
+            .send()
+            .await
+            .during("DeleteSecret", cx.id)
+            .unless(NOT_FOUND)?;
+        Ok(())
+    }
+}
+
+impl Secret {
+    /// Brings an existing secret to what is wanted: the value first, then the tags that say so.
+    async fn write(
+        &self,
+        cx: &Cx<'_>,
+        old: &Found<Self>,
+        value: Option<SecretString>,
+    ) -> Result<Attributes> {
+        let settings =
+            self.description != old.value.description || self.kms_key != old.value.kms_key;
+        let mut version = None;
+        if settings || value.is_some() {
+            version = cx
+                .aws
+                .secrets
+                .update_secret()
+                .secret_id(old.aws_id())
+                .description(&self.description)
+                .kms_key_id(&self.kms_key)
+                .set_secret_string(value.map(|value| value.expose_secret().to_owned()))
+                .send()
+                .await
+                .during("UpdateSecret", cx.id)?
+                .version_id;
+        }
+        self.tag(cx, &old.value.all_tags(), version.as_deref())
+            .await?;
+        let mut attributes = old.attributes.clone();
+        if let Some(version) = version {
+            attributes.insert("version".to_owned(), version);
+        }
+        Ok(attributes)
+    }
+
+    /// Sets the tags, with the version of the value where one was written.
+    async fn tag(&self, cx: &Cx<'_>, old: &Tags, version: Option<&str>) -> Result<()> {
+        let name = aws_name(cx.stack, &cx.id.name);
+        let mut tags = self.all_tags();
+        let gone: Vec<String> = old
+            .keys()
+            .filter(|key| !tags.contains_key(*key))
+            .cloned()
+            .collect();
+        if let Some(version) = version {
+            tags.insert(TAG_VERSION.to_owned(), version.to_owned());
+        }
+        cx.aws
+            .secrets
+            .tag_resource()
+            .secret_id(&name)
+            .set_tags(Some(secret_tags(&tags)))
+            .send()
+            .await
+            .during("TagResource", cx.id)?;
+        if !gone.is_empty() {
+            cx.aws
+                .secrets
+                .untag_resource()
+                .secret_id(&name)
+                .set_tag_keys(Some(gone))
+                .send()
+                .await
+                .during("UntagResource", cx.id)?;
+        }
+        Ok(())
+    }
+
+    fn all_tags(&self) -> Tags {
+        let sources = self.sources.iter();
+        let sources = sources.map(|(name, source)| (format!("{TAG_SOURCE}{name}"), source.clone()));
+        self.tags.clone().into_iter().chain(sources).collect()
+    }
+}
+
+/// A secret has the name: one that lists did not show yet, or one that waits for its deletion.
+fn is_there(error: &Error) -> bool {
+    error.code() == Some("ResourceExistsException")
+        || error.is("InvalidRequestException", "scheduled for deletion")
+}
+
+/// The secret that has the name, if it is this stack's, brought back from deletion.
+async fn take_back(cx: &Cx<'_>, name: &str, refused: Error) -> Result<Found<Secret>> {
+    let call = cx.aws.secrets.describe_secret().secret_id(name);
+    let secret = call.send().await.during("DescribeSecret", cx.id)?;
+    let deleted = secret.deleted_date.is_some();
+    let old = found(cx.stack, &cx.id.name, secret);
+    if !old.owned {
+        return Err(Error::new(
+            Kind::Refused,
+            format!(
+                "{}: the secret `{name}` does not carry this stack's tags",
+                cx.id
+            ),
+        )
+        .hint("choose another [stack] name or environment, or delete that secret without recovery")
+        .because(refused));
+    }
+    if deleted {
+        let call = cx.aws.secrets.restore_secret().secret_id(name);
+        call.send().await.during("RestoreSecret", cx.id)?;
+    }
+    Ok(old)
+}
