@@ -109,8 +109,8 @@ mod tests {
             judge(&(0..1440).map(|minute| (minute, 60)).collect(), 0, 0),
             None
         );
-        let office: Minutes = (0..480)
-            .map(|minute| (minute, 80 + (minute % 60).cast_unsigned()))
+        let office: Minutes = (0..480u64)
+            .map(|minute| (minute.cast_signed(), 80 + minute % 60))
             .collect();
         assert_eq!(judge(&office, 0, 5), None);
     }

@@ -92,7 +92,7 @@ type Connection = sqlx::mysql::MySqlConnection;
 /// One pass gives the totals, the status classes and the methods: their product is small.
 async fn totals(summary: &mut Summary, connection: &mut Connection) -> Result<(), Fault> {
     let mut query = Query::new(
-        "SELECT method, status_code DIV 100 AS class, COUNT(*) AS requests, \
+        "SELECT method, CAST(status_code DIV 100 AS SIGNED) AS class, COUNT(*) AS requests, \
          CAST(IFNULL(SUM(response_size), 0) AS UNSIGNED) AS bytes, \
          COUNT(response_time_ms) AS timed, IFNULL(SUM(response_time_ms), 0) AS time FROM access_logs WHERE ",
     );

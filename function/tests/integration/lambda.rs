@@ -1,0 +1,114 @@
+//! The Lambda Runtime API, and a function that runs behind it.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use crate::http::{Reply, serve};
+
+/// How long a function may take for an answer before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A function's process, fed by a Runtime API of its own; ended when dropped.
+pub struct Function {
+    process: Child,
+    events: Sender<String>,
+    answers: Receiver<Result<Value, Value>>,
+    log: Arc<Mutex<String>>,
+}
+
+impl Function {
+    pub fn start(binary: &str, environment: &HashMap<String, String>) -> Self {
+        let (events, next) = channel::<String>();
+        let (answer, answers) = channel();
+        let (next, answer) = (Mutex::new(next), Mutex::new(answer));
+        let address = serve(move |request| {
+            if request.method == "GET" {
+                // Blocks as the real one does: until there is something to do, or no one left to ask.
+                let event = next.lock().unwrap().recv().ok()?;
+                let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + TIMEOUT;
+                let mut reply = Reply::new(200, event);
+                reply.headers = vec![
+                    (
+                        "Lambda-Runtime-Aws-Request-Id",
+                        "8476a536-e9f4-11e8-9739-2dfe598c3fcd".into(),
+                    ),
+                    (
+                        "Lambda-Runtime-Deadline-Ms",
+                        deadline.as_millis().to_string(),
+                    ),
+                    (
+                        "Lambda-Runtime-Invoked-Function-Arn",
+                        "arn:aws:lambda:us-east-1:000000000000:function:test".into(),
+                    ),
+                ];
+                return Some(reply);
+            }
+            let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+            let outcome = if request.path.ends_with("/response") {
+                Ok(body)
+            } else {
+                Err(body)
+            };
+            answer.lock().unwrap().send(outcome).ok()?;
+            Some(Reply::new(202, "{}"))
+        });
+        let mut process = Command::new(binary)
+            .env_clear()
+            .envs(environment)
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "test")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the function starts");
+        let log = Arc::new(Mutex::new(String::new()));
+        let (sink, output) = (Arc::clone(&log), process.stdout.take().unwrap());
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let mut log = sink.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Self {
+            process,
+            events,
+            answers,
+            log,
+        }
+    }
+
+    /// One invocation: what the function answered, or the error that it reported.
+    pub fn invoke(&self, event: &Value) -> Result<Value, Value> {
+        self.events
+            .send(event.to_string())
+            .expect("the Runtime API runs");
+        self.answers
+            .recv_timeout(PATIENCE)
+            .expect("the function answers")
+    }
+
+    /// What it wrote so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if thread::panicking() {
+            let _ = write!(std::io::stderr(), "{}", self.log());
+        }
+    }
+}

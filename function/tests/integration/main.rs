@@ -1,0 +1,21 @@
+//! The real binaries behind a real Lambda Runtime API, with a real MariaDB server over TLS.
+//!
+//! Needs `mariadbd` and `mariadb-install-db` (Debian's mariadb-server). One binary for all tests:
+//! they share a server, each in a schema of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail"
+)]
+
+mod figures;
+mod http;
+mod lambda;
+mod lists;
+mod migrations;
+mod outages;
+mod refusals;
+mod server;
+mod stack;
+mod threats;

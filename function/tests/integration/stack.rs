@@ -1,0 +1,221 @@
+//! One deployment: a schema, its secrets, and the two functions.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::http::{Reply, serve};
+use crate::lambda::Function;
+use crate::server::{ADMINISTRATOR, ADMINISTRATOR_PASSWORD, Server};
+
+pub const KEY: &str = "the-one-and-only-api-key";
+pub const PASSWORD: &str = "application's \\ \"secret\"";
+
+/// Everything that one test needs.
+pub struct Stack {
+    pub server: Arc<Server>,
+    pub schema: String,
+    pub user: String,
+    secrets: Arc<Mutex<Secrets>>,
+    environment: HashMap<String, String>,
+}
+
+#[derive(Default)]
+struct Secrets {
+    values: HashMap<String, Value>,
+    reads: HashMap<String, usize>,
+}
+
+/// What the gateway hands back, taken apart.
+pub struct Answer {
+    pub status: u64,
+    pub response: Value,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The data of a success.
+    pub fn data(self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.body);
+        assert_eq!(self.body["success"], true);
+        self.body["data"].clone()
+    }
+}
+
+impl Stack {
+    /// Nothing is migrated yet.
+    pub fn new(server: Arc<Server>) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let (schema, user) = (format!("chat_bot_{number}"), format!("app_user_{number}"));
+        let secrets = Arc::new(Mutex::new(Secrets::default()));
+        let shared = Arc::clone(&secrets);
+        let address = serve(move |request| {
+            let arn = serde_json::from_slice::<Value>(&request.body).ok()?["SecretId"]
+                .as_str()?
+                .to_string();
+            let mut secrets = shared.lock().unwrap();
+            *secrets.reads.entry(arn.clone()).or_default() += 1;
+            let mut reply = match secrets.values.get(&arn) {
+                Some(value) => Reply::new(
+                    200,
+                    json!({ "ARN": arn, "SecretString": value.to_string() }).to_string(),
+                ),
+                None => Reply::new(
+                    400,
+                    json!({ "__type": "ResourceNotFoundException", "message": "no such secret" })
+                        .to_string(),
+                ),
+            };
+            reply.headers = vec![("Content-Type", "application/x-amz-json-1.1".into())];
+            Some(reply)
+        });
+        let variables = [
+            ("AWS_ENDPOINT_URL", format!("http://{address}")),
+            ("AWS_REGION", "us-east-1".into()),
+            ("AWS_ACCESS_KEY_ID", "test".into()),
+            ("AWS_SECRET_ACCESS_KEY", "test".into()),
+            ("DB_HOST", "127.0.0.1".into()),
+            ("DB_PORT", server.port().to_string()),
+            ("DB_NAME", schema.clone()),
+            ("DB_CA_FILE", server.ca_file().display().to_string()),
+            ("DB_SECRET_ARN", "arn:app".into()),
+            ("API_KEYS_SECRET_ARN", "arn:keys".into()),
+            ("ADMIN_SECRET_ARN", "arn:admin".into()),
+        ];
+        let environment = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_string(), value))
+            .collect();
+        let stack = Self {
+            server,
+            schema,
+            user,
+            secrets,
+            environment,
+        };
+        stack.secret(
+            "arn:admin",
+            json!({ "username": ADMINISTRATOR, "password": ADMINISTRATOR_PASSWORD }),
+        );
+        stack.secret(
+            "arn:app",
+            json!({ "username": stack.user, "password": PASSWORD }),
+        );
+        stack.accept(&[KEY]);
+        stack
+    }
+
+    /// A migrated schema on the shared server, and its chatbot.
+    pub fn ready() -> (Self, Function) {
+        let stack = Self::new(Server::shared());
+        stack.migrate().expect("migrated");
+        let chatbot = stack.chatbot(&[]);
+        (stack, chatbot)
+    }
+
+    pub fn secret(&self, arn: &str, value: Value) {
+        self.secrets
+            .lock()
+            .unwrap()
+            .values
+            .insert(arn.into(), value);
+    }
+
+    /// How often a secret was read.
+    pub fn reads(&self, arn: &str) -> usize {
+        self.secrets
+            .lock()
+            .unwrap()
+            .reads
+            .get(arn)
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// Makes these the accepted keys.
+    pub fn accept(&self, keys: &[&str]) {
+        let entries: Vec<Value> = keys
+            .iter()
+            .map(|key| json!({ "name": "test", "sha256": sha256(key) }))
+            .collect();
+        self.secret("arn:keys", json!({ "keys": entries }));
+    }
+
+    pub fn chatbot(&self, changes: &[(&str, &str)]) -> Function {
+        Function::start(env!("CARGO_BIN_EXE_chatbot"), &self.environment(changes))
+    }
+
+    pub fn migrator(&self, changes: &[(&str, &str)]) -> Function {
+        Function::start(env!("CARGO_BIN_EXE_migrator"), &self.environment(changes))
+    }
+
+    pub fn migrate(&self) -> Result<Value, Value> {
+        self.migrator(&[]).invoke(&json!({ "action": "migrate" }))
+    }
+
+    pub fn status(&self) -> Result<Value, Value> {
+        self.migrator(&[]).invoke(&json!({ "action": "status" }))
+    }
+
+    /// Any statement in this stack's schema, as root.
+    pub fn execute(&self, statement: &str) {
+        self.server
+            .execute(&format!("USE {}; {statement}", self.schema));
+    }
+
+    fn environment(&self, changes: &[(&str, &str)]) -> HashMap<String, String> {
+        let mut environment = self.environment.clone();
+        for (name, value) in changes {
+            environment.insert((*name).into(), (*value).into());
+        }
+        environment
+    }
+}
+
+/// An event as the gateway makes it, with the accepted key.
+pub fn event(body: &str) -> Value {
+    json!({
+        "resource": "/chatbot",
+        "path": "/chatbot",
+        "httpMethod": "POST",
+        "headers": { "Content-Type": "application/json", "X-Api-Key": KEY },
+        "multiValueHeaders": { "X-Api-Key": [KEY] },
+        "queryStringParameters": null,
+        "requestContext": { "requestId": "3f0d5f5c-2d0c-4ac1-a6a5-0a2a52f0f3a1", "stage": "prod" },
+        "body": body,
+        "isBase64Encoded": false,
+    })
+}
+
+/// Sends an event through the gateway's eyes.
+pub fn send(chatbot: &Function, event: &Value) -> Answer {
+    let response = chatbot.invoke(event).expect("no function error");
+    let body = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
+    Answer {
+        status: response["statusCode"].as_u64().expect("a status"),
+        response,
+        body,
+    }
+}
+
+/// Asks for an intent.
+pub fn ask(chatbot: &Function, intent: &str, params: Value) -> Answer {
+    send(
+        chatbot,
+        &event(&json!({ "intent": intent, "params": params }).to_string()),
+    )
+}
+
+pub fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap();
+            hex
+        })
+}
