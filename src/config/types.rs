@@ -7,7 +7,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub stack: StackSettings,
@@ -28,7 +28,7 @@ pub struct Config {
 }
 
 /// Whose objects these are and where they live.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StackSettings {
     pub name: String,
@@ -44,7 +44,7 @@ fn environment() -> String {
     "prod".to_owned()
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
     pub cidr: Ipv4Net,
@@ -71,7 +71,7 @@ pub enum Egress {
     Endpoints,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
     /// Only `mariadb` so far.
@@ -136,7 +136,7 @@ pub fn default_parameters() -> BTreeMap<String, String> {
     .collect()
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Migrations {
     pub dir: PathBuf,
@@ -150,13 +150,15 @@ impl Default for Migrations {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Function {
     #[serde(rename = "crate")]
     pub source: PathBuf,
     pub architecture: Architecture,
     pub memory_mb: u32,
+    /// At most 30: API Gateway answers 504 after 29 seconds, whatever the function still does,
+    /// and a second more lets it end by itself and say so in its log.
     pub timeout_s: u32,
     pub reserved_concurrency: u32,
     pub log_level: LogLevel,
@@ -209,7 +211,7 @@ pub enum Secrets {
     SecretsManager,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
     pub path: String,
@@ -264,7 +266,7 @@ pub enum ExecutionLogs {
     Info,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UsagePlan {
     pub throttle: Throttle,
@@ -295,13 +297,13 @@ pub enum Period {
     Month,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKey {
     pub name: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waf {
     pub enabled: bool,
@@ -337,7 +339,7 @@ pub enum ManagedRules {
     IpReputation,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Alarms {
     /// Who hears of an alarm; alarms without it are kept, and nobody is told.

@@ -1,0 +1,34 @@
+//! One value for every key: what the types look like, and good for examples.
+
+use std::sync::LazyLock;
+
+use super::{Alarms, Api, Config, Database, Function, Migrations, Network, StackSettings, Waf};
+
+/// A whole file, the defaults where there are some.
+pub(super) static EXAMPLE: LazyLock<toml::Value> = LazyLock::new(|| {
+    let example = Config {
+        stack: StackSettings {
+            name: "chatbot".to_owned(),
+            region: "us-east-1".to_owned(),
+            environment: "prod".to_owned(),
+            tags: [("owner".to_owned(), "security-team".to_owned())].into(),
+        },
+        network: Network::default(),
+        database: Database {
+            ca_file: Some("certificates.pem".into()),
+            ..Database::default()
+        },
+        migrations: Migrations::default(),
+        function: Function::default(),
+        api: Api::default(),
+        waf: Waf {
+            block_countries: vec!["KP".to_owned()],
+            ..Waf::default()
+        },
+        alarms: Alarms {
+            email: Some("ops@example.com".to_owned()),
+            ..Alarms::default()
+        },
+    };
+    toml::Value::try_from(example).unwrap_or(toml::Value::Boolean(false))
+});
