@@ -128,10 +128,8 @@ impl Database {
         // Without it a query goes on in the server after its caller has gone.
         let seconds = query_time(remaining).as_secs();
         let statement = AssertSqlSafe(format!("SET max_statement_time = {seconds}"));
-        let set = sqlx::query(statement).execute(&mut connection);
-        within(CONNECT, async { set.await.map(drop) })
-            .await
-            .map_err(Unready::Database)?;
+        let set = sqlx::raw_sql(statement).execute(&mut connection);
+        within(CONNECT, set).await.map_err(Unready::Database)?;
         Ok(connection)
     }
 }

@@ -1,7 +1,8 @@
 //! The chatbot's backend: what runs behind the gateway, and what migrates its database.
 //!
 //! A request's way through the crate: [`event`] reads what the gateway sends, [`chatbot`] checks
-//! key, size and shape against the [`contract`], [`intents`] answers from the [`database`].
+//! size and key, [`request`] and [`params`] check the body against the [`contract`], and
+//! [`intents`] answers from the [`database`].
 //! [`detect`] knows attacks and anomalies and nothing of databases. [`migrate`] is the other
 //! binary's part.
 
@@ -13,15 +14,20 @@ pub mod detect;
 pub mod event;
 pub mod fault;
 pub mod figures;
+pub mod health;
 pub mod intents;
 pub mod keys;
 pub mod list;
 pub mod log;
 pub mod migrate;
 pub mod openapi;
+pub mod params;
+pub mod request;
+pub mod room;
 pub mod secrets;
 pub mod settings;
 pub mod sql;
 pub mod store;
+pub mod threats;
 pub mod time;
 pub mod untrusted;

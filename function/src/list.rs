@@ -1,14 +1,15 @@
 //! Lists of stored rows: newest first, in pages that a cursor joins without gap or overlap.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use sqlx::Error;
 use sqlx::mysql::MySqlRow;
 
-use crate::contract::{Call, Params};
+use crate::contract::Call;
 use crate::cursor::Cursor;
-use crate::event::ENVELOPE;
 use crate::fault::{Detail, Fault, Refusal};
+use crate::params::Params;
+use crate::room::Room;
 use crate::sql::{self, Query};
 
 /// A table that can be listed.
@@ -56,7 +57,7 @@ struct Page {
 }
 
 /// Room for everything in an answer that is not a row.
-const FRAME: usize = ENVELOPE + 320;
+const FRAME: usize = 320;
 
 /// One page of the rows that a call selects.
 pub async fn page<R: Record>(call: Call<'_>) -> Result<String, Fault> {
@@ -76,18 +77,23 @@ pub async fn page<R: Record>(call: Call<'_>) -> Result<String, Fault> {
         next_cursor: None,
         hint: None,
     };
-    let mut room = call.limits.response.saturating_sub(FRAME);
+    let mut room = Room::new(call.limits, FRAME);
     let mut last = None;
     for row in &rows {
         let record = R::read(row)?;
-        let text = serde_json::value::to_raw_value(&record)?;
-        let size = text.get().len() + 1;
-        // One row always goes out, or the cursor would stand still.
-        if page.logs.len() == limit || (size > room && !page.logs.is_empty()) {
+        if page.logs.len() == limit {
             page.truncated = true;
             break;
         }
-        room = room.saturating_sub(size);
+        let text = match room.write(&record)? {
+            Some(text) => text,
+            // One row always goes out, or the cursor would stand still.
+            None if page.logs.is_empty() => to_raw_value(&record)?,
+            None => {
+                page.truncated = true;
+                break;
+            }
+        };
         last = Some(record.position());
         page.logs.push(text);
     }
@@ -142,7 +148,7 @@ fn foreign(received: &str) -> Fault {
     Fault::Refused(Refusal::invalid(vec![Detail {
         field: "cursor".into(),
         expected: "the next_cursor of an answer to the same call with the same filters".into(),
-        received: crate::contract::summary(&received.into()),
+        received: crate::params::summary(&received.into()),
         example: serde_json::Value::Null,
     }]))
 }

@@ -3,7 +3,7 @@
 use sqlx::mysql::{MySql, MySqlRow};
 use sqlx::{Decode, Error, QueryBuilder, Row as _, Type};
 
-use crate::contract::Value;
+use crate::params::Value;
 use crate::time::{Second, Window};
 
 /// A query in the making.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use sqlx::mysql::MySqlConnection;
 
 use super::{END, LIMIT, SEVERITY, START, summary_window};
@@ -10,6 +11,7 @@ use crate::contract::{Call, Intent, Param};
 use crate::detect::unusual::{self, Buckets, Finding, Frame, Kind, Tally};
 use crate::fault::Fault;
 use crate::figures::number;
+use crate::room::Room;
 use crate::sql::{self, Query, count, get};
 use crate::time::{Second, Window};
 use crate::untrusted::Untrusted;
@@ -35,11 +37,14 @@ pub static INTENT: Intent = Intent {
 
 const HISTORY: i64 = 7 * 86_400;
 
+/// Room for everything in an answer that is not an anomaly.
+const FRAME: usize = 200;
+
 #[derive(Serialize)]
 struct Found {
     #[serde(flatten)]
     window: Window,
-    anomalies: Vec<Anomaly>,
+    anomalies: Vec<Box<RawValue>>,
     count: usize,
     truncated: bool,
 }
@@ -105,13 +110,14 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
             .then_with(|| a.error_code.cmp(&b.error_code))
     });
     let limit = call.params.limit(call.limits);
-    let truncated = anomalies.len() > limit;
+    let cut = anomalies.len() > limit;
     anomalies.truncate(limit);
+    let (anomalies, fits) = Room::new(call.limits, FRAME).write_all(anomalies)?;
     Ok(serde_json::to_string(&Found {
         window,
         count: anomalies.len(),
         anomalies,
-        truncated,
+        truncated: cut || !fits,
     })?)
 }
 

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
 use super::{END, ENDPOINT, LIMIT, START, summary_window};
-use crate::contract::{Call, Intent, Kind, Param, Params};
+use crate::contract::{Call, Intent, Kind, Param};
 use crate::fault::Fault;
 use crate::figures::{
     Distribution, Exact, Histogram, TIME_BUCKET, float, number, percent, plain, tidy,
 };
+use crate::params::Params;
+use crate::room::Room;
 use crate::sql::{self, Query, count, get};
 use crate::time::{Second, Window};
 use crate::untrusted::Untrusted;
@@ -45,6 +48,8 @@ pub static INTENT: Intent = Intent {
 };
 
 const BUCKETS: i64 = 200;
+/// Room for the series and everything else that is not an endpoint.
+const FRAME: usize = 32_000;
 
 #[derive(Serialize)]
 struct Metrics {
@@ -56,8 +61,10 @@ struct Metrics {
     error_rate: f64,
     #[serde(serialize_with = "number")]
     requests_per_second: f64,
-    by_endpoint: Vec<Timing>,
-    issues: Vec<Issue>,
+    by_endpoint: Vec<Box<RawValue>>,
+    issues: Vec<Box<RawValue>>,
+    /// Endpoints were left out for the answer's size.
+    truncated: bool,
     bucket_seconds: i64,
     series: Vec<Bucket>,
 }
@@ -123,6 +130,12 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
     let slowest = endpoints(&scope, Order::Slowest, connection).await?;
     let over = endpoints(&scope, Order::OverThreshold, connection).await?;
     let mut histograms = histograms(&scope, slowest.iter().chain(&over), connection).await?;
+    // The issues first: they are what is looked for.
+    let mut room = Room::new(call.limits, FRAME);
+    let issue = |group: &Group| group.issue(&mut histograms, scope.threshold);
+    let (issues, all_issues) = room.write_all(over.iter().map(issue))?;
+    let timing = |group: &Group| group.endpoint(&mut histograms);
+    let (by_endpoint, all_endpoints) = room.write_all(slowest.iter().map(timing))?;
     let seconds = u64::try_from(window.seconds()).unwrap_or(1).max(1);
     let metrics = Metrics {
         window,
@@ -130,14 +143,9 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
         response_time_ms,
         error_rate: percent(errors, total_requests),
         requests_per_second: tidy(float(total_requests) / float(seconds)),
-        issues: over
-            .iter()
-            .map(|group| group.issue(&mut histograms, scope.threshold))
-            .collect(),
-        by_endpoint: slowest
-            .iter()
-            .map(|group| group.endpoint(&mut histograms))
-            .collect(),
+        issues,
+        by_endpoint,
+        truncated: !(all_issues && all_endpoints),
         bucket_seconds: window.bucket(BUCKETS),
         series: series(&scope, connection).await?,
     };

@@ -9,7 +9,8 @@ mod get_traffic_summary;
 mod store_access_log;
 mod store_error_log;
 
-use crate::contract::{Intent, Kind, Param, Params};
+use crate::contract::{Intent, Kind, Param};
+use crate::params::Params;
 use crate::time::{Second, Window};
 
 /// Every intent, in the order of the contract.

@@ -51,9 +51,13 @@ fn converse(stream: TcpStream, handler: &dyn Fn(Request) -> Option<Reply>) -> Op
         let reply = handler(read(&mut reader)?)?;
         let mut head = format!("HTTP/1.1 {} Status\r\n", reply.status);
         for (name, value) in &reply.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
-        head.push_str(&format!("Content-Length: {}\r\n\r\n", reply.body.len()));
+        head.extend([
+            "Content-Length: ",
+            &reply.body.len().to_string(),
+            "\r\n\r\n",
+        ]);
         writer.write_all(head.as_bytes()).ok()?;
         writer.write_all(reply.body.as_bytes()).ok()?;
     }

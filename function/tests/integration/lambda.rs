@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::http::{Reply, serve};
 
 /// How long a function may take for an answer before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A function's process, fed by a Runtime API of its own; ended when dropped.

@@ -3,6 +3,8 @@
 //! Needs `mariadbd` and `mariadb-install-db` (Debian's mariadb-server). One binary for all tests:
 //! they share a server, each in a schema of its own.
 #![allow(
+    clippy::doc_markdown,
+    clippy::needless_pass_by_value,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -53,7 +53,7 @@ fn each_refusal_has_its_status_and_shape() {
     );
     let coded = |bytes: usize| {
         changed(&STANDARD.encode(format!("{good:bytes$}")), &|event| {
-            event["isBase64Encoded"] = true.into()
+            event["isBase64Encoded"] = true.into();
         })
     };
     refused(&coded(201), 413, "payload_too_large");

@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 pub const ADMINISTRATOR: &str = "root_of_tests";
 pub const ADMINISTRATOR_PASSWORD: &str = "administrator's \\ \"secret\"";
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running server; ended when dropped.
 pub struct Server {
