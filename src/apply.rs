@@ -14,7 +14,7 @@ use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
 use crate::object::{Attributes, Id, Known, Object, is_resolved, resolve};
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Plan, Reason, Step};
 use crate::resources::{Cx, DatabaseServer, Kind, Kinds, Options};
 use crate::stack::Stack;
 
@@ -175,10 +175,10 @@ fn tasks<'a>(kinds: &Kinds, plan: &'a Plan) -> Vec<Task<'a>> {
     for step in plan.changes() {
         let works: &[Work] = match step.action {
             Action::Keep => &[],
-            Action::Create => &[Work::Create],
+            Action::Create | Action::Supersede => &[Work::Create],
             Action::Update => &[Work::Update],
             Action::Delete => &[Work::Delete],
-            Action::Replace | Action::Supersede => &[Work::Create, Work::Delete],
+            Action::Replace => &[Work::Create, Work::Delete],
         };
         tasks.extend(works.iter().map(|&work| Task {
             step,
@@ -218,9 +218,7 @@ fn tasks<'a>(kinds: &Kinds, plan: &'a Plan) -> Vec<Task<'a>> {
                     let may_refer = kind.is_some_and(|kind| {
                         kind.needs().contains(&task.step.id.kind.as_str())
                     });
-                    let own_successor =
-                        task.step.action == Action::Supersede && makes(&tasks[other], &task.step.id);
-                    (may_refer || own_successor) && !behind_a_replacement.contains(&other)
+                    may_refer && !behind_a_replacement.contains(&other)
                 })
                 .collect()
         })
@@ -286,7 +284,7 @@ async fn work(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<
     };
     if task.work == Work::Delete {
         kind.delete(&cx, found(task.step)?).await?;
-        if task.step.action == Action::Delete {
+        if task.step.reason == Reason::NotWanted {
             lock(known).remove(id);
         }
         return Ok(());
@@ -324,4 +322,102 @@ fn found(step: &Step) -> Result<Object> {
 
 fn lock(known: &Mutex<Known>) -> std::sync::MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gaps::Gaps;
+    use crate::object::{Wanted, attributes};
+    use crate::plan;
+    use serde_json::{Value, json};
+
+    fn wanted(id: &str, value: Value) -> Wanted {
+        Wanted {
+            id: Id::parse(id).unwrap(),
+            value,
+            after: BTreeSet::new(),
+        }
+    }
+
+    fn found(id: &str, aws_id: &str, value: Value) -> Object {
+        Object {
+            id: Id::parse(id).unwrap(),
+            attributes: attributes([("id", aws_id)]),
+            value,
+            owned: true,
+        }
+    }
+
+    /// The order in which tasks could run one after the other.
+    fn order(wanted: Vec<Wanted>, found: Vec<Object>) -> Vec<String> {
+        let kinds = crate::resources::all();
+        let plan = plan::up(&kinds, wanted, found, &Gaps::default()).unwrap();
+        let tasks = tasks(&kinds, &plan);
+        let mut states = vec![State::Waiting; tasks.len()];
+        let mut order = Vec::new();
+        while let Some(next) = ready(&tasks, &states) {
+            states[next] = State::Done;
+            order.push(format!("{} {}", tasks[next].work.past(), tasks[next].step.id));
+        }
+        assert_eq!(order.len(), tasks.len(), "tasks wait for each other: {order:?}");
+        order
+    }
+
+    #[test]
+    fn what_is_replaced_goes_after_what_stands_on_it_and_comes_before_it() {
+        let wanted = vec![
+            wanted("vpc/main", json!({"cidr": "10.9.0.0/16"})),
+            wanted("subnet/private-a", json!({"vpc": "${vpc/main}"})),
+        ];
+        let found = vec![
+            found("vpc/main", "vpc-1", json!({"cidr": "10.0.0.0/16"})),
+            found("subnet/private-a", "subnet-1", json!({"vpc": "vpc-1"})),
+        ];
+        assert_eq!(
+            order(wanted, found),
+            [
+                "deleted subnet/private-a",
+                "deleted vpc/main",
+                "created vpc/main",
+                "created subnet/private-a",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_old_deployment_goes_after_the_stage_has_moved() {
+        let wanted = vec![
+            wanted("deployment/current", json!({"description": "new"})),
+            wanted("stage/main", json!({"deployment": "${deployment/current}"})),
+        ];
+        let found = vec![
+            found("deployment/current", "d1", json!({"description": "old"})),
+            found("stage/main", "prod", json!({"deployment": "d1"})),
+        ];
+        // Superseded deployments are deleted like anything else that is not wanted.
+        let order = order(wanted, found);
+        let at = |what: &str| order.iter().position(|step| step == what).unwrap();
+        assert!(at("created deployment/current") < at("updated stage/main"));
+        assert!(at("updated stage/main") < at("deleted deployment/current"));
+    }
+
+    #[test]
+    fn everything_is_deleted_against_the_order_of_needs() {
+        let found = vec![
+            found("vpc/main", "vpc-1", json!({})),
+            found("subnet/private-a", "subnet-1", json!({})),
+            found("function/chatbot", "chatbot", json!({})),
+            found("function-alias/chatbot", "live", json!({})),
+        ];
+        assert_eq!(
+            order(vec![], found),
+            [
+                "deleted function-alias/chatbot",
+                "deleted function/chatbot",
+                "deleted subnet/private-a",
+                "deleted vpc/main",
+            ]
+        );
+    }
 }

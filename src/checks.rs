@@ -27,7 +27,7 @@ fn data_is_kept(kinds: &Kinds, plan: &Plan, destroy: &BTreeSet<Id>) -> Result<()
     let lost: Vec<&Step> = plan
         .changes()
         .filter(|step| {
-            matches!(step.action, Action::Delete | Action::Replace | Action::Supersede)
+            matches!(step.action, Action::Delete | Action::Replace)
                 && kinds.get(&step.id.kind).is_some_and(Kind::data)
                 && !destroy.contains(&step.id)
         })

@@ -41,7 +41,7 @@ pub enum Action {
     Update,
     /// Deleted, then created.
     Replace,
-    /// Created beside the old one, which is then deleted.
+    /// Created beside the old one, which stays or is deleted by a step of its own.
     Supersede,
     Delete,
 }
@@ -56,6 +56,8 @@ pub enum Reason {
     CannotChangeInPlace(String),
     DependencyReplaced(Id),
     NotWanted,
+    /// An older version, and enough others stay.
+    Superseded,
     /// Not deleted, since it holds what cannot be made again.
     HoldsData,
     /// Not deleted, since what holds data stands on it.
@@ -208,8 +210,13 @@ impl<'a> Planner<'a> {
         };
         let (action, reason) = self.decide(&wanted.id, &changes, &needs);
         let known = match action {
-            Action::Replace | Action::Supersede => {
+            Action::Replace => {
                 self.replaced.insert(wanted.id.clone());
+                None
+            }
+            Action::Supersede => {
+                let others = self.found.entry(wanted.id.clone()).or_default();
+                others.insert(0, object.clone());
                 None
             }
             _ => Some(object.attributes.clone()),
@@ -304,32 +311,33 @@ impl<'a> Planner<'a> {
     /// as a way back.
     fn leave_out(&mut self) {
         for (id, objects) in std::mem::take(&mut self.found) {
-            let kept = self
-                .kinds
-                .get(&id.kind)
-                .and_then(Kind::superseded)
-                .filter(|_| self.plan.steps.iter().any(|step| step.id == id))
-                .unwrap_or(0);
+            let wanted = self.plan.steps.iter().any(|step| step.id == id);
+            let superseded = self.kinds.get(&id.kind).and_then(Kind::superseded);
+            let (kept, reason) = if wanted {
+                (superseded.unwrap_or(0), Reason::Superseded)
+            } else {
+                (0, Reason::NotWanted)
+            };
             for object in objects.into_iter().filter(|o| o.owned).skip(kept) {
-                self.delete(object);
+                self.delete(object, reason.clone());
             }
         }
     }
 
     fn everything_goes(&mut self) {
         for object in std::mem::take(&mut self.found).into_values().flatten() {
-            self.delete(object);
+            self.delete(object, Reason::NotWanted);
         }
     }
 
-    fn delete(&mut self, object: Object) {
+    fn delete(&mut self, object: Object, reason: Reason) {
         if !self.kinds.get(&object.id.kind).is_some_and(Kind::deletable) {
             return;
         }
         self.plan.steps.push(Step {
             id: object.id.clone(),
             action: Action::Delete,
-            reason: Reason::NotWanted,
+            reason,
             changes: Vec::new(),
             needs: BTreeSet::new(),
             wanted: None,
@@ -380,3 +388,6 @@ fn in_order(wanted: Vec<Wanted>) -> Result<Vec<Wanted>> {
     }
     Ok(ordered)
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,6 +151,7 @@ async fn detect(url: &str) -> Result<Emulator> {
     let base = url.trim_end_matches('/').to_owned();
     let probe = move || {
         let agent: ureq::Agent = ureq::Agent::config_builder()
+            .proxy(None)
             .timeout_global(Some(Duration::from_secs(5)))
             .http_status_as_error(false)
             .build()

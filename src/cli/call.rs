@@ -102,7 +102,10 @@ fn key(stored: &SecretString, secret: &str) -> Result<SecretString> {
 
 async fn post(url: String, host: Option<String>, key: SecretString, body: Value) -> Result<(u16, String)> {
     let call = move || {
+        // What is on loopback is behind no proxy.
+        let proxy = host.is_none().then(ureq::Proxy::try_from_env).flatten();
         let agent: ureq::Agent = ureq::Agent::config_builder()
+            .proxy(proxy)
             .timeout_global(Some(Duration::from_secs(35)))
             .http_status_as_error(false)
             .build()

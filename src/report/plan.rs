@@ -63,7 +63,7 @@ fn sign(action: Action) -> &'static str {
         Action::Create => "+",
         Action::Update => "~",
         Action::Replace => "-/+",
-        Action::Supersede => "+/-",
+        Action::Supersede => "+",
         Action::Delete => "-",
     }
 }
@@ -90,6 +90,7 @@ fn reason(step: &Step) -> String {
         Reason::CannotChangeInPlace(field) => format!("{field} cannot change in place"),
         Reason::DependencyReplaced(id) => format!("{id} is replaced"),
         Reason::NotWanted => "not wanted".to_owned(),
+        Reason::Superseded => "superseded".to_owned(),
         Reason::HoldsData => format!("holds data; goes only with --allow-destroy {}", step.id),
         Reason::NeededBy(id) => format!("{id} stands on it"),
     }

@@ -1,0 +1,212 @@
+//! The planner on values: no account, no clock.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::object::attributes;
+use crate::report::plan_text;
+use crate::resources;
+
+fn wanted(id: &str, value: Value) -> Wanted {
+    Wanted {
+        id: Id::parse(id).unwrap(),
+        value,
+        after: BTreeSet::new(),
+    }
+}
+
+fn found(id: &str, aws_id: &str, value: Value) -> Object {
+    Object {
+        id: Id::parse(id).unwrap(),
+        attributes: attributes([("id", aws_id)]),
+        value,
+        owned: true,
+    }
+}
+
+fn network(cidr: &str) -> Vec<Wanted> {
+    vec![
+        wanted("subnet/private-a", json!({"vpc": "${vpc/main}", "cidr": "10.0.0.0/20"})),
+        wanted("vpc/main", json!({"cidr": cidr, "tags": {"owner": "security"}})),
+    ]
+}
+
+fn account() -> Vec<Object> {
+    vec![
+        found("vpc/main", "vpc-1", json!({"cidr": "10.0.0.0/16", "tags": {"owner": "security"}})),
+        found("subnet/private-a", "subnet-1", json!({"vpc": "vpc-1", "cidr": "10.0.0.0/20"})),
+    ]
+}
+
+fn planned(wanted: Vec<Wanted>, found: Vec<Object>) -> Plan {
+    up(&resources::all(), wanted, found, &Gaps::default()).unwrap()
+}
+
+fn text(wanted: Vec<Wanted>, found: Vec<Object>) -> String {
+    plan_text(&planned(wanted, found))
+}
+
+#[test]
+fn an_empty_account_gets_everything_in_order_of_need() {
+    insta::assert_snapshot!(text(network("10.0.0.0/16"), vec![]), @r"
+      + create   vpc/main          missing
+      + create   subnet/private-a  missing
+    Plan: 2 to create, 0 to update, 0 to replace, 0 to delete; 0 unchanged.
+    ");
+}
+
+#[test]
+fn an_account_as_wanted_has_no_changes() {
+    let plan = planned(network("10.0.0.0/16"), account());
+    assert!(plan.is_empty());
+    insta::assert_snapshot!(plan_text(&plan), @"No changes: 2 objects are as wanted.");
+}
+
+#[test]
+fn drift_names_field_found_and_wanted_value_and_nothing_else() {
+    let mut account = account();
+    account[0].value["tags"]["owner"] = json!("intruder");
+    insta::assert_snapshot!(text(network("10.0.0.0/16"), account), @r#"
+      ~ update   vpc/main  differs
+            tags.owner: "intruder" → "security"
+    Plan: 0 to create, 1 to update, 0 to replace, 0 to delete; 1 unchanged.
+    "#);
+}
+
+#[test]
+fn what_cannot_change_in_place_is_replaced_with_what_stands_on_it() {
+    insta::assert_snapshot!(text(network("10.9.0.0/16"), account()), @r#"
+    -/+ REPLACE  vpc/main          cidr cannot change in place
+            cidr: "10.0.0.0/16" → "10.9.0.0/16"
+    -/+ REPLACE  subnet/private-a  vpc/main is replaced
+            vpc: "vpc-1" → (of vpc/main)
+    Plan: 0 to create, 0 to update, 2 to replace, 0 to delete; 0 unchanged.
+    "#);
+}
+
+#[test]
+fn what_nobody_asked_for_goes() {
+    let mut account = account();
+    account.push(found("subnet/private-b", "subnet-2", json!({"vpc": "vpc-1"})));
+    insta::assert_snapshot!(text(network("10.0.0.0/16"), account), @r"
+      - DELETE   subnet/private-b  not wanted
+    Plan: 0 to create, 0 to update, 0 to replace, 1 to delete; 2 unchanged.
+    ");
+}
+
+#[test]
+fn two_objects_under_one_id_stop_the_plan_and_are_both_named() {
+    let mut account = account();
+    account.push(found("vpc/main", "vpc-2", json!({})));
+    let error = up(&resources::all(), network("10.0.0.0/16"), account, &Gaps::default());
+    let error = error.unwrap_err();
+    assert_eq!(error.message, "two objects claim to be vpc/main: vpc-1 and vpc-2");
+}
+
+#[test]
+fn an_object_with_our_name_and_not_our_tags_stops_the_plan() {
+    let mut account = account();
+    account[0].owned = false;
+    let error = up(&resources::all(), network("10.0.0.0/16"), account, &Gaps::default());
+    assert!(error.unwrap_err().message.contains("`vpc-1` exists already"));
+}
+
+fn versions(revision_of_function: &str) -> Vec<Wanted> {
+    vec![
+        wanted("function/chatbot", json!({"code_sha256": revision_of_function})),
+        wanted(
+            "function-version/chatbot",
+            json!({"revision": "${function/chatbot.revision}"}),
+        ),
+        wanted(
+            "function-alias/chatbot",
+            json!({"version": "${function-version/chatbot}"}),
+        ),
+    ]
+}
+
+/// An account whose version 7 was published from code "a", with older versions beside it.
+fn published() -> Vec<Object> {
+    let revision = planned(versions("a"), vec![]).known[&Id::new("function", "chatbot")]
+        ["revision"]
+        .clone();
+    let mut objects = vec![
+        found("function/chatbot", "chatbot", json!({"code_sha256": "a"})),
+        found("function-alias/chatbot", "live", json!({"version": "7"})),
+        found("function-version/chatbot", "7", json!({"revision": revision})),
+    ];
+    objects.extend(["6", "5", "4", "3", "2"].map(|version| {
+        found("function-version/chatbot", version, json!({"revision": version}))
+    }));
+    objects
+}
+
+#[test]
+fn an_unchanged_function_publishes_nothing_and_keeps_three_old_versions() {
+    insta::assert_snapshot!(text(versions("a"), published()), @r"
+      - DELETE   function-version/chatbot  superseded
+      - DELETE   function-version/chatbot  superseded
+    Plan: 0 to create, 0 to update, 0 to replace, 2 to delete; 3 unchanged.
+    ");
+}
+
+#[test]
+fn new_code_makes_a_new_version_and_moves_the_alias() {
+    let account: Vec<Object> = published().into_iter().take(3).collect();
+    insta::assert_snapshot!(text(versions("b"), account), @"");
+}
+
+#[test]
+fn a_function_changed_behind_our_back_is_mended_without_a_new_version() {
+    let mut account: Vec<Object> = published().into_iter().take(3).collect();
+    account[0].value["code_sha256"] = json!("intruder");
+    insta::assert_snapshot!(text(versions("a"), account), @r#"
+      ~ update   function/chatbot  differs
+            code_sha256: "intruder" → "a"
+    Plan: 0 to create, 1 to update, 0 to replace, 0 to delete; 2 unchanged.
+    "#);
+}
+
+fn database() -> (Vec<Wanted>, Vec<Object>) {
+    let wanted = vec![
+        wanted("vpc/main", json!({})),
+        wanted("db-subnet-group/main", json!({"vpc": "${vpc/main}"})),
+        wanted("db-instance/main", json!({"group": "${db-subnet-group/main}"})),
+        wanted("topic/alarms", json!({})),
+    ];
+    let found = vec![
+        found("vpc/main", "vpc-1", json!({})),
+        found("db-subnet-group/main", "group", json!({})),
+        found("db-instance/main", "instance", json!({})),
+        found("topic/alarms", "topic", json!({})),
+    ];
+    (wanted, found)
+}
+
+#[test]
+fn down_keeps_data_and_what_it_stands_on() {
+    let (wanted, found) = database();
+    let destroy = BTreeSet::new();
+    let plan = down(&resources::all(), wanted, found, &destroy, &Gaps::default());
+    insta::assert_snapshot!(plan_text(&plan), @"");
+}
+
+#[test]
+fn down_deletes_data_that_is_named() {
+    let (wanted, found) = database();
+    let destroy = BTreeSet::from([Id::new("db-instance", "main")]);
+    let plan = down(&resources::all(), wanted, found, &destroy, &Gaps::default());
+    assert_eq!(plan.count(Action::Delete), 4);
+}
+
+#[test]
+fn objects_that_need_each_other_are_an_error() {
+    let circle = vec![
+        wanted("vpc/main", json!({"a": "${subnet/private-a}"})),
+        wanted("subnet/private-a", json!({"a": "${vpc/main}"})),
+    ];
+    let error = up(&resources::all(), circle, vec![], &Gaps::default()).unwrap_err();
+    assert!(error.message.contains("subnet/private-a, vpc/main"));
+}

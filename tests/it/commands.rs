@@ -1,0 +1,31 @@
+//! The help is an interface: a change to it shows here.
+
+use crate::project::Project;
+
+#[test]
+fn the_help_of_every_command() {
+    let project = Project::new();
+    let mut help = String::new();
+    for arguments in [
+        vec!["--help"],
+        vec!["up", "--help"],
+        vec!["plan", "--help"],
+        vec!["down", "--help"],
+        vec!["migrate", "--help"],
+        vec!["status", "--help"],
+        vec!["call", "--help"],
+        vec!["local", "--help"],
+        vec!["local", "start", "--help"],
+    ] {
+        let run = project.wmctl(&arguments).ok();
+        help.push_str(&format!("$ wmctl {}\n{}\n", arguments.join(" "), run.stdout));
+    }
+    insta::assert_snapshot!("help", help);
+}
+
+#[test]
+fn an_unknown_command_names_the_nearest_one() {
+    let run = Project::new().wmctl(&["stauts"]);
+    assert_eq!(run.code, 2);
+    insta::assert_snapshot!(run.stderr, @"");
+}

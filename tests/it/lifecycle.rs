@@ -1,0 +1,70 @@
+//! From nothing to a stack and back to nothing.
+
+use serde_json::Value;
+
+use crate::account::{connect, listing};
+use crate::emulator::{Emulator, free_port};
+use crate::project::{Project, Run};
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn changes(run: &Run) -> u64 {
+    let summary = &run.json()["plan"]["summary"];
+    ["create", "update", "replace", "delete"]
+        .iter()
+        .map(|what| summary[*what].as_u64().unwrap())
+        .sum()
+}
+
+/// Plan, up, empty plan, down, on an emulator that has no data plane.
+fn control_plane(emulator: &Emulator) -> Vec<String> {
+    let project = Project::new();
+    let at = ["--endpoint-url", &emulator.url, "--skip", "migrate,health", "--json", "--yes"];
+    let wmctl = |arguments: &[&str]| project.wmctl(&[arguments, &at].concat());
+    let runtime = runtime();
+    let aws = runtime.block_on(connect(&emulator.url));
+    let before = runtime.block_on(listing(&aws));
+
+    let plan = wmctl(&["plan"]).ok();
+    let planned: Vec<String> = plan.json()["plan"]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| format!("{} {}", step["action"].as_str().unwrap(), step["id"].as_str().unwrap()))
+        .collect();
+    assert!(planned.iter().all(|step| step.starts_with("create ")), "{planned:#?}");
+
+    let up = wmctl(&["up"]).ok();
+    assert_eq!(up.json()["result"]["done"].as_array().unwrap().len(), planned.len());
+
+    let again = wmctl(&["up"]).ok();
+    assert_eq!(changes(&again), 0, "{}", again.all());
+
+    let kept = wmctl(&["down"]).ok();
+    let left: Vec<Value> = kept.json()["plan"]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|step| step["reason"] == "holds_data")
+        .map(|step| step["id"].clone())
+        .collect();
+    assert_eq!(left, ["db-instance/main"], "{}", kept.all());
+
+    wmctl(&["down", "--allow-destroy", "db-instance/main"]).ok();
+    let after = runtime.block_on(listing(&aws));
+    let strange: Vec<_> = before.symmetric_difference(&after).collect();
+    assert!(strange.is_empty(), "left behind or lost: {strange:#?}");
+    planned
+}
+
+#[test]
+fn the_control_plane_on_both_emulators() {
+    let on_ministack = control_plane(&Emulator::ministack());
+    let on_moto = control_plane(&Emulator::moto());
+    assert_eq!(on_ministack, on_moto);
+}

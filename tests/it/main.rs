@@ -1,0 +1,11 @@
+//! The real binary against real emulators and a real database. One test binary: each links the
+//! whole AWS SDK.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod account;
+mod commands;
+mod emulator;
+mod errors;
+mod lifecycle;
+mod project;
