@@ -6,14 +6,14 @@ use crate::account::{connect, listing};
 use crate::emulator::{Emulator, free_port};
 use crate::project::{Project, Run};
 
-fn runtime() -> tokio::runtime::Runtime {
+pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap()
 }
 
-fn changes(run: &Run) -> u64 {
+pub fn changes(run: &Run) -> u64 {
     let summary = &run.json()["plan"]["summary"];
     ["create", "update", "replace", "delete"]
         .iter()

@@ -8,4 +8,5 @@ mod commands;
 mod emulator;
 mod errors;
 mod lifecycle;
+mod local;
 mod project;
