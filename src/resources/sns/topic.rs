@@ -11,7 +11,12 @@ use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
-pub(super) const NOT_FOUND: &[&str] = &["NotFound", "ResourceNotFound", "NotFoundException"];
+pub(super) const NOT_FOUND: &[&str] = &[
+    "NotFound",
+    "NotFoundException",
+    "ResourceNotFound",
+    "ResourceNotFoundException",
+];
 const KEY: &str = "KmsMasterKeyId";
 const POLICY: &str = "Policy";
 
