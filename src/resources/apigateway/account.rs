@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_apigateway::types::Op;
 use serde::{Deserialize, Serialize};
 
 use super::{is_busy, patch, sorted};
@@ -16,8 +17,6 @@ use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
-
-use aws_sdk_apigateway::types::Op;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApiAccount {
@@ -55,7 +54,7 @@ impl Resource for ApiAccount {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
         match current(cx.aws, cx.id).await? {
-            None => set(cx, Some(self.role.clone())).await?,
+            None => set(cx, Some(&self.role)).await?,
             Some(role) if role != self.role => cx.events.note(format!(
                 "{}: API Gateway logs through {role}, which was there before",
                 cx.id
@@ -85,7 +84,11 @@ impl Resource for ApiAccount {
             ));
             return Ok(());
         }
-        set(cx, None).await
+        // None has been an empty value at one time and a missing one at another.
+        match set(cx, Some("")).await {
+            Err(error) if error.is("BadRequestException", "well formed") => set(cx, None).await,
+            other => other,
+        }
     }
 }
 
@@ -127,18 +130,18 @@ async fn has_others(aws: &Aws, stack: &Stack) -> Result<bool> {
     }))
 }
 
-/// Sets the role, or none, again while IAM spreads the news of it.
-async fn set(cx: &Cx<'_>, role: Option<String>) -> Result<()> {
+/// Sets the role, again while IAM spreads the news of it.
+async fn set(cx: &Cx<'_>, role: Option<&str>) -> Result<()> {
     let call = cx
         .aws
         .apigateway
         .update_account()
-        .patch_operations(patch(Op::Replace, "/cloudwatchRoleArn", role.unwrap_or_default()));
+        .patch_operations(patch(Op::Replace, "/cloudwatchRoleArn", role.map(str::to_owned)));
     patiently(
         cx.events,
         cx.id,
         "API Gateway to see the new role",
-        Duration::from_secs(10 * 60),
+        Duration::from_mins(10),
         |error| is_busy(error) || is_unseen(error),
         || async { call.clone().send().await.during("UpdateAccount", cx.id) },
     )

@@ -97,7 +97,7 @@ impl Resource for ApiKey {
             .iter()
             .filter_map(|field| match field.as_str() {
                 "name" => Some(replace("/name", &self.name)),
-                "enabled" => Some(replace("/enabled", self.enabled)),
+                "enabled" => Some(replace("/enabled", &self.enabled)),
                 _ => None,
             })
             .collect();

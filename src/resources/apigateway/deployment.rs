@@ -1,13 +1,15 @@
 //! A snapshot of the definition: what a stage serves. A changed definition is a new one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use aws_sdk_apigateway::types;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::method::{method_name, remove};
-use super::{NOT_FOUND, gateway_response, listed, path_name, resources, sorted, write};
+use super::{NOT_FOUND, gateway_response, is_busy, listed, path_name, resources, sorted, write};
+use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -98,7 +100,7 @@ impl Resource for Deployment {
                     Self {
                         api: api.id.clone(),
                         description: deployment.description.unwrap_or_default(),
-                        routes: routes(sorted(summary?.api_summary)),
+                        routes: routes(&sorted(summary?.api_summary)),
                     },
                 ))
             })
@@ -140,9 +142,14 @@ impl Resource for Deployment {
             .delete_deployment()
             .rest_api_id(&found.value.api)
             .deployment_id(found.aws_id());
-        write(cx, || async {
-            call.clone().send().await.during("DeleteDeployment", cx.id)
-        })
+        patiently(
+            cx.events,
+            cx.id,
+            "the stage to move to another deployment",
+            Duration::from_mins(15),
+            |error| is_busy(error) || error.is("BadRequestException", "active stages"),
+            || async { call.clone().send().await.during("DeleteDeployment", cx.id) },
+        )
         .await
         .unless(&[NOT_FOUND])?;
         Ok(())
@@ -170,9 +177,9 @@ fn route(verb: &str, path: &str) -> String {
     format!("{verb} {path}")
 }
 
-type Summary = BTreeMap<String, std::collections::HashMap<String, types::MethodSnapshot>>;
+type Summary = BTreeMap<String, HashMap<String, types::MethodSnapshot>>;
 
-fn routes(summary: Summary) -> BTreeMap<String, bool> {
+fn routes(summary: &Summary) -> BTreeMap<String, bool> {
     summary
         .iter()
         .flat_map(|(path, methods)| {

@@ -23,8 +23,8 @@ pub struct Method {
     pub authorization: String,
     pub authorizer: Option<String>,
     pub validator: Option<String>,
-    /// The model for each content type. A body whose type is not listed is not validated, so it
-    /// is `$default` that names the model.
+    /// The model for each content type. A body of a type that is not listed would pass unseen,
+    /// so `$default` names one too.
     pub models: BTreeMap<String, String>,
     /// The function's answer passes as it is: none are declared.
     pub responses: Vec<String>,
@@ -68,7 +68,9 @@ impl Resource for Method {
                 authorization: "NONE".to_owned(),
                 authorizer: None,
                 validator: Some("${request-validator/body}".to_owned()),
-                models: BTreeMap::from([("$default".to_owned(), "${model/request}".to_owned())]),
+                models: ["$default", "application/json"]
+                    .map(|kind| (kind.to_owned(), "${model/request}".to_owned()))
+                    .into(),
                 responses: Vec::new(),
                 integration: Some(Integration {
                     kind: IntegrationType::AwsProxy.as_str().to_owned(),
@@ -101,12 +103,10 @@ impl Resource for Method {
         Ok(found)
     }
 
-    /// The stage serves a deployment, not this draft: between deletion and creation no caller
-    /// misses the method.
     fn on_change(field: &str) -> OnChange {
         match field {
-            "integration" => OnChange::InPlace,
-            _ => OnChange::Replace,
+            "api" | "resource" => OnChange::Replace,
+            _ => OnChange::InPlace,
         }
     }
 
@@ -127,7 +127,7 @@ impl Resource for Method {
         }
         let put = || async { call.clone().send().await.during("PutMethod", cx.id) };
         if write(cx, put).await.unless(&["ConflictException"])?.is_none() {
-            // It cannot be put twice; what stands there may be anything.
+            // It cannot be put twice, and what stands there may be anything.
             remove(cx, &self.api, &self.resource, &self.verb).await?;
             write(cx, put).await?;
         }
@@ -135,14 +135,19 @@ impl Resource for Method {
         Ok(attributes([("id", &format!("{}/{}", self.resource, self.verb))]))
     }
 
+    /// The stage serves a deployment, not this draft: nobody misses a method that goes for a moment.
     async fn update(
         &self,
         cx: &Cx<'_>,
         found: &Found<Self>,
-        _changed: &[String],
+        changed: &[String],
     ) -> Result<Attributes> {
-        self.put_integration(cx).await?;
-        Ok(found.attributes.clone())
+        if changed.iter().all(|field| field == "integration") {
+            self.put_integration(cx).await?;
+            return Ok(found.attributes.clone());
+        }
+        remove(cx, &self.api, &self.resource, &self.verb).await?;
+        self.create(cx).await
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {

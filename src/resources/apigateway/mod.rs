@@ -63,7 +63,7 @@ where
         cx.events,
         cx.id,
         "other changes to the API to end",
-        Duration::from_secs(15 * 60),
+        Duration::from_mins(15),
         is_busy,
         attempt,
     )
@@ -86,7 +86,7 @@ fn patch(op: Op, path: impl Into<String>, value: impl Into<Option<String>>) -> P
         .build()
 }
 
-fn replace(path: &str, value: impl ToString) -> PatchOperation {
+fn replace(path: &str, value: &impl ToString) -> PatchOperation {
     patch(Op::Replace, path, value.to_string())
 }
 

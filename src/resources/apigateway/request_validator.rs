@@ -93,8 +93,8 @@ impl Resource for RequestValidator {
         changed: &[String],
     ) -> Result<Attributes> {
         let patches = changed.iter().filter_map(|field| match field.as_str() {
-            "body" => Some(replace("/validateRequestBody", self.body)),
-            "parameters" => Some(replace("/validateRequestParameters", self.parameters)),
+            "body" => Some(replace("/validateRequestBody", &self.body)),
+            "parameters" => Some(replace("/validateRequestParameters", &self.parameters)),
             _ => None,
         });
         let call = cx

@@ -159,7 +159,7 @@ impl Resource for RestApi {
             cx.events,
             cx.id,
             "API Gateway's pace of deletions",
-            Duration::from_secs(40 * 60),
+            Duration::from_mins(40),
             super::is_busy,
             || async { call.clone().send().await.during("DeleteRestApi", cx.id) },
         )
@@ -192,7 +192,7 @@ impl RestApi {
                 .iter()
                 .map(|mode| replace("/endpointAccessMode", mode))
                 .collect(),
-            "execute_api" => vec![replace("/disableExecuteApiEndpoint", !self.execute_api)],
+            "execute_api" => vec![replace("/disableExecuteApiEndpoint", &!self.execute_api)],
             "key_source" => vec![replace("/apiKeySource", &self.key_source)],
             "binary_types" => found
                 .binary_types
@@ -221,7 +221,7 @@ fn attributes_of(stack: &Stack, id: &str, root: &str) -> Attributes {
 }
 
 async fn ready(cx: &Cx<'_>, id: &str) -> Result<()> {
-    wait(cx.events, cx.id, "the API", Duration::from_secs(20 * 60), || async {
+    wait(cx.events, cx.id, "the API", Duration::from_mins(20), || async {
         let call = cx.aws.apigateway.get_rest_api().rest_api_id(id);
         let api = call.send().await.during("GetRestApi", cx.id)?;
         match api.api_status {

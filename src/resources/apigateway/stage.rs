@@ -24,9 +24,7 @@ pub struct Stage {
     pub deployment: String,
     pub throttle: Limit,
     pub metrics: bool,
-    pub log_level: String,
-    /// Would log whole bodies, and keys with them.
-    pub data_trace: bool,
+    pub execution_log: ExecutionLog,
     pub access_log: Option<AccessLog>,
     pub tracing: bool,
     /// Answers are one caller's own.
@@ -34,6 +32,13 @@ pub struct Stage {
     /// Methods with settings of their own: none, or one could be logged or throttled otherwise.
     pub exceptions: Vec<String>,
     pub tags: Tags,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionLog {
+    pub level: String,
+    /// Would log whole bodies, and keys with them.
+    pub data_trace: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,8 +75,10 @@ impl Resource for Stage {
                 deployment: "${deployment/current}".to_owned(),
                 throttle: api.throttle.into(),
                 metrics: true,
-                log_level: log_level(api.execution_logs).to_owned(),
-                data_trace: false,
+                execution_log: ExecutionLog {
+                    level: log_level(api.execution_logs).to_owned(),
+                    data_trace: false,
+                },
                 access_log,
                 tracing: scope.config.function.tracing,
                 cache: false,
@@ -117,7 +124,7 @@ impl Resource for Stage {
         })
         .await
         .unless(&["ConflictException"])?;
-        let mut fields = vec!["throttle", "metrics", "log_level", "data_trace", "access_log"];
+        let mut fields = vec!["throttle", "metrics", "execution_log", "access_log"];
         if made.is_none() {
             // It was left by a creation whose answer was lost.
             tag(cx, &self.path(), &self.tags).await?;
@@ -174,10 +181,12 @@ impl Stage {
                 burst: all.map_or(0, |all| all.throttling_burst_limit),
             },
             metrics: all.is_some_and(|all| all.metrics_enabled),
-            log_level: all
-                .and_then(|all| all.logging_level.clone())
-                .unwrap_or_else(|| "OFF".to_owned()),
-            data_trace: all.is_some_and(|all| all.data_trace_enabled),
+            execution_log: ExecutionLog {
+                level: all
+                    .and_then(|all| all.logging_level.clone())
+                    .unwrap_or_else(|| "OFF".to_owned()),
+                data_trace: all.is_some_and(|all| all.data_trace_enabled),
+            },
             access_log: stage.access_log_settings.and_then(|log| {
                 Some(AccessLog {
                     destination: log.destination_arn?.trim_end_matches(":*").to_owned(),
@@ -204,12 +213,14 @@ impl Stage {
         match field {
             "deployment" => vec![replace("/deploymentId", &self.deployment)],
             "throttle" => vec![
-                replace("/*/*/throttling/rateLimit", self.throttle.rate),
-                replace("/*/*/throttling/burstLimit", self.throttle.burst),
+                replace("/*/*/throttling/rateLimit", &self.throttle.rate),
+                replace("/*/*/throttling/burstLimit", &self.throttle.burst),
             ],
-            "metrics" => vec![replace("/*/*/metrics/enabled", self.metrics)],
-            "log_level" => vec![replace("/*/*/logging/loglevel", &self.log_level)],
-            "data_trace" => vec![replace("/*/*/logging/dataTrace", self.data_trace)],
+            "metrics" => vec![replace("/*/*/metrics/enabled", &self.metrics)],
+            "execution_log" => vec![
+                replace("/*/*/logging/loglevel", &self.execution_log.level),
+                replace("/*/*/logging/dataTrace", &self.execution_log.data_trace),
+            ],
             "access_log" => match &self.access_log {
                 Some(log) => vec![
                     replace("/accessLogSettings/destinationArn", &log.destination),
@@ -217,10 +228,10 @@ impl Stage {
                 ],
                 None => vec![patch(Op::Remove, "/accessLogSettings", None)],
             },
-            "tracing" => vec![replace("/tracingEnabled", self.tracing)],
+            "tracing" => vec![replace("/tracingEnabled", &self.tracing)],
             "cache" => vec![
-                replace("/cacheClusterEnabled", self.cache),
-                replace("/*/*/caching/enabled", self.cache),
+                replace("/cacheClusterEnabled", &self.cache),
+                replace("/*/*/caching/enabled", &self.cache),
             ],
             "exceptions" => exceptions
                 .iter()
@@ -246,7 +257,7 @@ impl Stage {
             cx.events,
             cx.id,
             "API Gateway to see the account's log role",
-            Duration::from_secs(10 * 60),
+            Duration::from_mins(10),
             |error| {
                 is_busy(error)
                     || error.is("BadRequestException", "CloudWatch Logs role ARN must be set")

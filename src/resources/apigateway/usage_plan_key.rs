@@ -7,7 +7,7 @@ use super::{NOT_FOUND, listed, plans, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
-use crate::resources::{Cx, Found, OnChange, Resource, Scope};
+use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Stack;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct UsagePlanKey {
 impl Resource for UsagePlanKey {
     const KIND: &'static str = "usage-plan-key";
     const NEEDS: &'static [&'static str] = &["usage-plan", "api-key"];
-    /// A key that takes another's place is admitted before that one is shut out.
+    /// The old key and the new one, where one is taking the other's place.
     const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
@@ -38,10 +38,6 @@ impl Resource for UsagePlanKey {
         let ids = plans(reader).await?.into_iter().filter_map(|(_, plan)| plan.id);
         let found = try_join_all(ids.map(|plan| Self::of_plan(reader, plan))).await?;
         Ok(found.into_iter().flatten().collect())
-    }
-
-    fn on_change(_field: &str) -> OnChange {
-        OnChange::Supersede
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
@@ -64,13 +60,16 @@ impl Resource for UsagePlanKey {
         Ok(attributes([("id", &self.key)]))
     }
 
+    /// The new key is admitted before the old one is shut out.
     async fn update(
         &self,
-        _cx: &Cx<'_>,
+        cx: &Cx<'_>,
         found: &Found<Self>,
         _changed: &[String],
     ) -> Result<Attributes> {
-        Ok(found.attributes.clone())
+        let attributes = self.create(cx).await?;
+        Self::delete(cx, found).await?;
+        Ok(attributes)
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {

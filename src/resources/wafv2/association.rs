@@ -8,7 +8,7 @@ use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
 use crate::resources::apigateway::stage_arns;
-use crate::resources::{Cx, Found, OnChange, Resource, Scope};
+use crate::resources::{Cx, Found, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WebAclAssociation {
@@ -62,13 +62,6 @@ impl Resource for WebAclAssociation {
         Ok(try_join_all(reads).await?.into_iter().flatten().collect())
     }
 
-    fn on_change(field: &str) -> OnChange {
-        match field {
-            "resource" => OnChange::Supersede,
-            _ => OnChange::InPlace,
-        }
-    }
-
     /// A stage has one ACL at most: this puts ours in the place of any other.
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
         let call = cx
@@ -85,13 +78,18 @@ impl Resource for WebAclAssociation {
         Ok(attributes([("id", &self.resource)]))
     }
 
+    /// A new stage is guarded before the old one is let go.
     async fn update(
         &self,
         cx: &Cx<'_>,
-        _found: &Found<Self>,
+        found: &Found<Self>,
         _changed: &[String],
     ) -> Result<Attributes> {
-        self.create(cx).await
+        let attributes = self.create(cx).await?;
+        if self.resource != found.value.resource {
+            Self::delete(cx, found).await?;
+        }
+        Ok(attributes)
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {

@@ -28,7 +28,7 @@ where
         cx.events,
         cx.id,
         what,
-        Duration::from_secs(15 * 60),
+        Duration::from_mins(15),
         |error| is_spreading(error) || heals(error),
         attempt,
     )
