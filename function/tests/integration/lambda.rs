@@ -1,11 +1,11 @@
 //! The Lambda Runtime API, and a function that runs behind it.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub struct Function {
     process: Child,
     events: Sender<String>,
     answers: Receiver<Result<Value, Value>>,
-    log: Arc<Mutex<String>>,
+    log: Option<JoinHandle<String>>,
 }
 
 impl Function {
@@ -70,20 +70,13 @@ impl Function {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the function starts");
-        let log = Arc::new(Mutex::new(String::new()));
-        let (sink, output) = (Arc::clone(&log), process.stdout.take().unwrap());
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let mut log = sink.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
+        let output = process.stdout.take().unwrap();
+        let log = thread::spawn(move || std::io::read_to_string(output).unwrap_or_default());
         Self {
             process,
             events,
             answers,
-            log,
+            log: Some(log),
         }
     }
 
@@ -97,18 +90,20 @@ impl Function {
             .expect("the function answers")
     }
 
-    /// What it wrote so far.
-    pub fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+    /// Ends it and returns what it wrote: all of it, for the pipe is read to its end.
+    pub fn end(&mut self) -> String {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let log = self.log.take().map(JoinHandle::join);
+        log.and_then(Result::ok).unwrap_or_default()
     }
 }
 
 impl Drop for Function {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let log = self.end();
         if thread::panicking() {
-            let _ = write!(std::io::stderr(), "{}", self.log());
+            let _ = write!(std::io::stderr(), "{log}");
         }
     }
 }

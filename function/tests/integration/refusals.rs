@@ -161,7 +161,7 @@ fn plain_variables_work_too() {
 
 #[test]
 fn the_log_is_json_and_holds_no_secret() {
-    let (_stack, chatbot) = Stack::ready();
+    let (_stack, mut chatbot) = Stack::ready();
     ask(&chatbot, "store_error_log", json!({
         "timestamp": "2025-01-01 00:00:00", "log_level": "ERROR", "error_code": "E", "error_message": "the body's text"
     }))
@@ -172,7 +172,7 @@ fn the_log_is_json_and_holds_no_secret() {
     wrong["multiValueHeaders"] = Value::Null;
     send(&chatbot, &wrong);
     chatbot.invoke(&json!({ "wmctl": "health" })).unwrap();
-    let log = chatbot.log();
+    let log = chatbot.end();
     let lines: Vec<Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).expect(line))

@@ -44,6 +44,7 @@ impl Server {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         certificates(folder.path());
+        fs::create_dir(folder.path().join("tmp")).expect("a folder");
         let installed = Command::new(tool("mariadb-install-db"))
             .args([
                 "--no-defaults",
@@ -51,10 +52,7 @@ impl Server {
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
             ])
-            .arg(format!(
-                "--datadir={}",
-                folder.path().join("data").display()
-            ))
+            .args(folders(folder.path()))
             .output()
             .expect("mariadb-install-db runs");
         assert!(
@@ -104,7 +102,7 @@ impl Server {
                 "--require-secure-transport=ON",
             ])
             .arg(format!("--port={}", self.port))
-            .arg(format!("--datadir={}", path("data")))
+            .args(folders(self.folder.path()))
             .arg(format!("--socket={}", path("socket")))
             .arg(format!("--pid-file={}", path("pid")))
             .arg(format!("--log-error={}", path("log")))
@@ -225,6 +223,13 @@ fn tool(name: &str) -> PathBuf {
     found.unwrap_or_else(|| {
         panic!("{name} is not installed: these tests need it (apt-get install mariadb-server)")
     })
+}
+
+/// Where a server keeps its data, and its temporary tables: a server that starts removes
+/// those it finds, so in a common folder it would take them from under the others.
+fn folders(folder: &Path) -> [String; 2] {
+    let option = |name: &str| format!("--{name}dir={}", folder.join(name).display());
+    [option("data"), option("tmp")]
 }
 
 /// An authority, and a certificate for the loopback address.
