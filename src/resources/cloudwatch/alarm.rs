@@ -164,13 +164,17 @@ fn observed(alarm: MetricAlarm, tags: Tags) -> Alarm {
     actions.sort();
     Alarm {
         description: alarm.alarm_description.unwrap_or_default(),
-        metric: alarm.metric_name.map(|name| Metric {
-            namespace: alarm.namespace.unwrap_or_default(),
-            name,
-            statistic: statistic.unwrap_or_default(),
-            period: alarm.period.unwrap_or_default(),
-            dimensions: dimensions(alarm.dimensions),
-        }),
+        // One on a figure made of several has none, or an empty name.
+        metric: alarm
+            .metric_name
+            .filter(|name| !name.is_empty())
+            .map(|name| Metric {
+                namespace: alarm.namespace.unwrap_or_default(),
+                name,
+                statistic: statistic.unwrap_or_default(),
+                period: alarm.period.unwrap_or_default(),
+                dimensions: dimensions(alarm.dimensions),
+            }),
         queries: alarm
             .metrics
             .unwrap_or_default()

@@ -89,3 +89,19 @@ pub fn dimensions(dimensions: Option<Vec<Dimension>>) -> BTreeMap<String, String
         .filter_map(|dimension| Some((dimension.name?, dimension.value?)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::cloudwatch::alarm::Alarm;
+    use crate::resources::sample::wanted;
+
+    #[test]
+    fn queries_come_back_as_they_went() {
+        for (_, alarm) in wanted::<Alarm>("", &[]) {
+            for (id, query) in &alarm.queries {
+                assert_eq!(Query::from_sdk(query.to_sdk(id)), *query);
+            }
+        }
+    }
+}

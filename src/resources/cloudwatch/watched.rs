@@ -191,3 +191,57 @@ fn rate(description: &str, threshold: f64, some: Metric, all: Metric) -> Alarm {
         ..alarm(description, MORE, threshold, all)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::resources::cloudwatch::alarm::Alarm;
+    use crate::resources::sample::wanted;
+
+    fn thresholds(more: &str) -> BTreeMap<String, String> {
+        wanted::<Alarm>(more, &[])
+            .into_iter()
+            .map(|(name, alarm)| (name, format!("{} {}", alarm.comparison, alarm.threshold)))
+            .collect()
+    }
+
+    #[test]
+    fn every_control_has_its_alarm() {
+        let expected = [
+            ("api-4xx", "GreaterThanThreshold 50"),
+            ("api-5xx", "GreaterThanThreshold 50"),
+            ("api-error-rate", "GreaterThanThreshold 5"),
+            ("api-latency", "GreaterThanThreshold 1000"),
+            ("database-connections", "GreaterThanThreshold 80"),
+            ("database-cpu", "GreaterThanThreshold 80"),
+            ("database-storage", "LessThanThreshold 2147483648"),
+            ("function-errors", "GreaterThanThreshold 10"),
+            ("function-throttles", "GreaterThanThreshold 0"),
+        ];
+        let found = thresholds("");
+        let found: Vec<_> = found
+            .iter()
+            .map(|(n, t)| (n.as_str(), t.as_str()))
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_database_alarms_follow_its_size() {
+        let found =
+            thresholds("[database]\nstorage_gb = 100\nparameters = { max_connections = \"50\" }\n");
+        assert_eq!(found["database-connections"], "GreaterThanThreshold 40");
+        assert_eq!(found["database-storage"], "LessThanThreshold 10737418240");
+    }
+
+    #[test]
+    fn one_query_is_the_result_of_a_rate() {
+        let alarms: BTreeMap<_, _> = wanted::<Alarm>("", &[]).into_iter().collect();
+        let rate = &alarms["api-error-rate"];
+        assert_eq!(rate.metric, None);
+        let results: Vec<_> = rate.queries.iter().filter(|(_, q)| q.result).collect();
+        assert_eq!(results.len(), 1);
+        assert_eq!(results[0].1.expression.as_deref(), Some("100 * some / all"));
+    }
+}

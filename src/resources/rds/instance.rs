@@ -229,3 +229,45 @@ impl Resource for Instance {
         gone(cx, name).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::sample::wanted;
+
+    fn instance(more: &str) -> Instance {
+        wanted(more, &[]).remove(0).1
+    }
+
+    #[test]
+    fn the_default_is_private_encrypted_and_protected() {
+        let instance = instance("");
+        assert!(!instance.publicly_accessible);
+        assert!(instance.storage_encrypted);
+        assert!(instance.deletion_protection);
+        assert!(instance.auto_minor_upgrades);
+        assert_eq!(instance.admin, "wmctl_admin");
+        assert_eq!(instance.security_groups, ["${security-group/database}"]);
+    }
+
+    #[test]
+    fn whoever_names_a_patch_gets_no_other() {
+        let instance = instance("[database]\nversion = \"10.11.9\"\n");
+        assert_eq!(instance.version, "10.11.9");
+        assert!(!instance.auto_minor_upgrades);
+    }
+
+    #[test]
+    fn what_would_lose_the_data_is_a_replacement() {
+        for field in [
+            "kms_key",
+            "storage_encrypted",
+            "engine",
+            "database",
+            "admin",
+        ] {
+            assert_eq!(Instance::on_change(field), OnChange::Replace);
+        }
+        assert_eq!(Instance::on_change("version"), OnChange::InPlace);
+    }
+}

@@ -42,7 +42,7 @@ pub async fn ready(cx: &Cx<'_>, identifier: &str) -> Result<DbInstance> {
             Ok(match state(&instance) {
                 State::Ready => Look::Ready(instance),
                 State::Pending(what) => Look::Pending(what),
-                State::Stuck(what) => return Err(stuck(cx, &what)),
+                State::Stuck(what) => return Err(stuck(&what)),
             })
         },
     )
@@ -135,8 +135,8 @@ fn changes_nothing(instance: &DbInstance) -> bool {
         .is_none_or(|pending| *pending == nothing)
 }
 
-fn stuck(cx: &Cx<'_>, status: &str) -> Error {
-    Error::failed(format!("{}: the instance is {status}", cx.id)).hint(match status {
+fn stuck(status: &str) -> Error {
+    Error::failed(format!("the database instance is {status}")).hint(match status {
         "stopped" => "start it in the RDS console, then run the same command again",
         _ => "the instance's events in the RDS console say why; then run the same command again",
     })

@@ -23,7 +23,7 @@ impl Instance {
     ) -> Result<()> {
         let differs = |field: &str| changed.iter().any(|changed| changed == field);
         if self.storage_gb < now.storage_gb {
-            return Err(shrinking(cx, now.storage_gb, self.storage_gb));
+            return Err(shrinking(now.storage_gb, self.storage_gb));
         }
         let password = match differs("password_version") {
             true => Some(password(cx.aws, &self.admin_secret).await?),
@@ -84,13 +84,10 @@ impl Instance {
     }
 }
 
-fn shrinking(cx: &Cx<'_>, now: i32, wanted: i32) -> Error {
+fn shrinking(now: i32, wanted: i32) -> Error {
     Error::new(
         Kind::Refused,
-        format!(
-            "{}: storage only grows, from {now} GB to {wanted} GB it cannot go",
-            cx.id
-        ),
+        format!("the database's storage only grows: {now} GB cannot become {wanted} GB"),
     )
     .hint(format!("set `storage_gb = {now}` in [database]"))
 }

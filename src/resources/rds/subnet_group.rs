@@ -9,6 +9,7 @@ use super::{once_unused, rds_tags, tag, tags, with_service_role};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::resources::ec2::subnet::references;
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -26,12 +27,7 @@ impl Resource for SubnetGroup {
     const NEEDS: &'static [&'static str] = &["subnet"];
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
-        let zones = usize::from(scope.config.network.zones);
-        let subnets = ('a'..='z')
-            .zip(scope.zones)
-            .take(zones)
-            .map(|(letter, zone)| (zone.clone(), format!("${{subnet/private-{letter}}}")))
-            .collect();
+        let subnets = scope.zones.iter().cloned().zip(references(scope)).collect();
         let group = Self {
             subnets,
             tags: scope.tags(Self::KIND, "main"),
@@ -138,4 +134,29 @@ fn subnets(group: DbSubnetGroup) -> BTreeMap<String, String> {
             Some((zone, subnet.subnet_identifier?))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::sample::wanted;
+
+    #[test]
+    fn the_group_spans_the_zones_of_the_network() {
+        let zones = ["us-east-1a", "us-east-1b", "us-east-1d"];
+        let (_, group) = wanted::<SubnetGroup>("[network]\nzones = 3\n", &zones).remove(0);
+        let subnets: Vec<_> = group
+            .subnets
+            .iter()
+            .map(|(z, s)| (z.as_str(), s.as_str()))
+            .collect();
+        assert_eq!(
+            subnets,
+            [
+                ("us-east-1a", "${subnet/private-a}"),
+                ("us-east-1b", "${subnet/private-b}"),
+                ("us-east-1d", "${subnet/private-c}"),
+            ]
+        );
+    }
 }

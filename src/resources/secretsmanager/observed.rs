@@ -96,3 +96,44 @@ pub fn found(stack: &Stack, name: &str, secret: DescribeSecretOutput) -> Found<S
         owned,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_secretsmanager::types::Tag;
+
+    use super::*;
+    use crate::resources::sample::wanted;
+    use crate::resources::secretsmanager::secret_tags;
+
+    fn described(secret: &Secret, written: &str, current: &str) -> DescribeSecretOutput {
+        let mut tags = secret_tags(&secret.all_tags());
+        tags.push(Tag::builder().key(TAG_VERSION).value(written).build());
+        DescribeSecretOutput::builder()
+            .name("chat-prod/api-keys")
+            .description(&secret.description)
+            .kms_key_id(&secret.kms_key)
+            .set_tags(Some(tags))
+            .version_ids_to_stages("v0", vec!["AWSPREVIOUS".to_owned()])
+            .version_ids_to_stages(current, vec!["AWSCURRENT".to_owned()])
+            .build()
+    }
+
+    #[test]
+    fn a_secret_is_found_as_it_was_wanted_until_somebody_else_writes_it() {
+        let secrets = wanted::<Secret>("", &[]);
+        let (name, secret) = secrets.iter().find(|(name, _)| name == "api-keys").unwrap();
+        let stack = Stack {
+            name: "chat".to_owned(),
+            environment: "prod".to_owned(),
+            region: "us-east-1".to_owned(),
+            account: "111122223333".to_owned(),
+            tags: Tags::new(),
+        };
+        let ours = found(&stack, name, described(secret, "v1", "v1"));
+        assert!(ours.owned);
+        assert_eq!(ours.value, *secret);
+        assert_eq!(ours.attribute("version"), "v1");
+        let theirs = found(&stack, name, described(secret, "v1", "v2"));
+        assert!(!theirs.value.intact);
+    }
+}

@@ -195,7 +195,7 @@ impl Secret {
         Ok(())
     }
 
-    fn all_tags(&self) -> Tags {
+    pub(super) fn all_tags(&self) -> Tags {
         let sources = self.sources.iter();
         let sources = sources.map(|(name, source)| (format!("{TAG_SOURCE}{name}"), source.clone()));
         self.tags.clone().into_iter().chain(sources).collect()
@@ -217,10 +217,7 @@ async fn take_back(cx: &Cx<'_>, name: &str, refused: Error) -> Result<Found<Secr
     if !old.owned {
         return Err(Error::new(
             Kind::Refused,
-            format!(
-                "{}: the secret `{name}` does not carry this stack's tags",
-                cx.id
-            ),
+            format!("`{name}` exists already and does not carry this stack's tags"),
         )
         .hint("choose another [stack] name or environment, or delete that secret without recovery")
         .because(refused));
@@ -230,4 +227,39 @@ async fn take_back(cx: &Cx<'_>, name: &str, refused: Error) -> Result<Found<Secr
         call.send().await.during("RestoreSecret", cx.id)?;
     }
     Ok(old)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::sample::wanted;
+
+    #[test]
+    fn every_key_has_a_secret_and_the_function_their_digests() {
+        let more = "[[api.keys]]\nname = \"web\"\n[[api.keys]]\nname = \"app\"\n";
+        let secrets: BTreeMap<String, Secret> = wanted(more, &[]).into_iter().collect();
+        let names: Vec<&str> = secrets.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "api-key-app",
+                "api-key-web",
+                "api-keys",
+                "database-admin",
+                "database-app"
+            ]
+        );
+        let sources = &secrets["api-keys"].sources;
+        assert_eq!(sources["app"], "${api-key/app}");
+        assert_eq!(sources.len(), 2);
+        assert_eq!(secrets["database-app"].sources["username"], "app_user");
+    }
+
+    #[test]
+    fn sources_are_kept_in_tags() {
+        let secrets: BTreeMap<String, Secret> = wanted("", &[]).into_iter().collect();
+        let tags = secrets["api-key-chatbot"].all_tags();
+        assert_eq!(tags["wmctl:source/chatbot"], "${api-key/chatbot}");
+        assert_eq!(tags["wmctl:id"], "secret/api-key-chatbot");
+    }
 }
