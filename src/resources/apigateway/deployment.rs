@@ -12,7 +12,7 @@ use super::{NOT_FOUND, gateway_response, is_busy, listed, path_name, resources, 
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
-use crate::object::{Attributes, attributes};
+use crate::object::{Attributes, Id, attributes};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,20 +36,23 @@ impl Resource for Deployment {
     ];
     const SUPERSEDED: Option<usize> = Some(0);
 
+    fn after(_name: &str) -> Vec<Id> {
+        gateway_response::all().collect()
+    }
+
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let path = &scope.config.api.path;
         let name = path_name(path);
         let method = method_name(&name, "POST");
-        let definition = [
+        let revisions = [
             // A new security policy too takes effect with the next deployment.
             "${rest-api/main.revision}".to_owned(),
             format!("${{api-resource/{name}.revision}}"),
             format!("${{method/{method}.revision}}"),
             "${model/request.revision}".to_owned(),
             "${request-validator/body.revision}".to_owned(),
+            gateway_response::all_revision(scope),
         ];
-        let revisions: Vec<String> =
-            definition.into_iter().chain(gateway_response::revisions()).collect();
         vec![(
             "current".to_owned(),
             Self {

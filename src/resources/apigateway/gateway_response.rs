@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use aws_sdk_apigateway::types::GatewayResponseType;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{NOT_FOUND, listed, sorted, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
-use crate::object::{Attributes, attributes};
+use crate::object::{Attributes, Id, attributes, revision};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// Named after its type.
@@ -205,11 +206,14 @@ impl Resource for GatewayResponse {
     }
 }
 
-/// The types that the stack answers for, as references to their content.
-pub(super) fn revisions() -> impl Iterator<Item = String> {
-    ANSWERS
-        .iter()
-        .map(|(kind, ..)| format!("${{gateway-response/{kind}.revision}}"))
+/// All answers as objects, for what must follow them.
+pub(super) fn all() -> impl Iterator<Item = Id> {
+    ANSWERS.iter().map(|(kind, ..)| Id::new(GatewayResponse::KIND, *kind))
+}
+
+/// One hash of all answers, which changes when one of them does.
+pub(super) fn all_revision(scope: &Scope) -> String {
+    revision(&json!(GatewayResponse::wanted(scope)))
 }
 
 /// The template is text with simple variables: nothing in it is evaluated.

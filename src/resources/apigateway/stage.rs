@@ -54,7 +54,7 @@ impl Resource for Stage {
     const SUPERSEDED: Option<usize> = Some(0);
 
     /// The log group, or API Gateway makes one that keeps its entries for ever.
-    fn after(_scope: &Scope) -> Vec<Id> {
+    fn after(_name: &str) -> Vec<Id> {
         vec![
             Id::new("api-account", "logging"),
             Id::new("log-group", "api-execution"),
