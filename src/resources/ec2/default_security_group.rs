@@ -1,11 +1,15 @@
 //! The group that EC2 makes with the VPC and puts everything in that names no other: emptied.
 
+use std::time::Duration;
+
+use aws_sdk_ec2::types::SecurityGroup;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{Direction, Rule, rules_of, sync};
-use super::{filter, owned_name, security_groups, settled, tag, tags_of};
+use super::{filter, owned_name, security_groups, tag, tags_of};
+use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Reader};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
@@ -65,20 +69,7 @@ impl Resource for DefaultSecurityGroup {
 
     /// Emptied before it is tagged: what carries our tags is what has been looked after.
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        let call = cx
-            .aws
-            .ec2
-            .describe_security_groups()
-            .filters(filter("vpc-id", &self.vpc))
-            .filters(filter("group-name", "default"));
-        let group = settled(cx, || {
-            let call = call.clone();
-            async { call.send().await.during("DescribeSecurityGroups", cx.id) }
-        })
-        .await?
-        .security_groups
-        .and_then(|mut groups| groups.pop())
-        .ok_or_else(|| Error::failed(format!("{} has no default security group", self.vpc)))?;
+        let group = default_group(cx, &self.vpc).await?;
         let id = group.group_id.as_deref().unwrap_or_default();
         for (direction, wanted) in self.directions() {
             sync(cx, id, direction, &rules_of(&group, direction), wanted).await?;
@@ -118,4 +109,25 @@ impl DefaultSecurityGroup {
             (Direction::Egress, &self.egress),
         ]
     }
+}
+
+/// The group comes with the VPC, though it may show a moment later.
+async fn default_group(cx: &Cx<'_>, vpc: &str) -> Result<SecurityGroup> {
+    let what = "the VPC's default group to show";
+    wait(cx.events, cx.id, what, Duration::from_mins(2), || async {
+        let groups = cx
+            .aws
+            .ec2
+            .describe_security_groups()
+            .filters(filter("vpc-id", vpc))
+            .filters(filter("group-name", "default"))
+            .send()
+            .await
+            .during("DescribeSecurityGroups", cx.id)?
+            .security_groups;
+        Ok(groups
+            .and_then(|mut groups| groups.pop())
+            .map_or_else(|| Look::Pending("not listed yet".to_owned()), Look::Ready))
+    })
+    .await
 }

@@ -1,6 +1,7 @@
 //! The network: one VPC without a way to the internet, and who may talk to whom in it.
 
 pub mod default_security_group;
+mod endpoint_state;
 pub mod route_table;
 mod rule;
 pub mod security_group;
@@ -30,11 +31,11 @@ fn id_set(ids: impl IntoIterator<Item = impl Into<String>>) -> IdSet {
     ids.into_iter().map(|id| (id.into(), true)).collect()
 }
 
-/// The ids that are in `these` and not in `those`; EC2's calls take no empty list.
-fn only_in(these: &IdSet, those: &IdSet) -> Option<Vec<String>> {
-    let ids: Vec<String> = these
+/// What `ids` has and `others` has not; EC2's calls take no empty list.
+fn only_in(ids: &IdSet, others: &IdSet) -> Option<Vec<String>> {
+    let ids: Vec<String> = ids
         .keys()
-        .filter(|id| !those.contains_key(*id))
+        .filter(|id| !others.contains_key(*id))
         .cloned()
         .collect();
     (!ids.is_empty()).then_some(ids)
@@ -121,7 +122,7 @@ where
         cx.events,
         cx.id,
         "new objects to be known everywhere",
-        Duration::from_secs(120),
+        Duration::from_mins(2),
         |error| error.code().is_some_and(|code| code.ends_with(".NotFound")),
         attempt,
     )
@@ -138,8 +139,13 @@ where
         cx.events,
         cx.id,
         "network interfaces to go; Lambda takes up to 25 minutes",
-        Duration::from_secs(25 * 60),
-        |error| matches!(error.code(), Some("DependencyViolation" | "InvalidGroup.InUse")),
+        Duration::from_mins(25),
+        |error| {
+            matches!(
+                error.code(),
+                Some("DependencyViolation" | "InvalidGroup.InUse")
+            )
+        },
         attempt,
     )
     .await
@@ -155,7 +161,7 @@ async fn security_groups(reader: &Reader<'_>) -> Result<Vec<SecurityGroup>> {
         .into_paginator()
         .items()
         .send()
-        .collect::<std::result::Result<Vec<_>, _>>()
+        .collect::<Result<Vec<_>, _>>()
         .await
         .during("DescribeSecurityGroups", "the account")
 }

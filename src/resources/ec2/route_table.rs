@@ -54,7 +54,7 @@ impl Resource for RouteTable {
             .into_paginator()
             .items()
             .send()
-            .collect::<std::result::Result<Vec<_>, _>>()
+            .collect::<Result<Vec<_>, _>>()
             .await
             .during("DescribeRouteTables", "the account")?;
         Ok(tables
@@ -236,6 +236,9 @@ mod tests {
         assert_eq!(way_out(route.gateway_id("local").build()), None);
         let route = Ec2Route::builder().destination_cidr_block("0.0.0.0/0");
         let out = way_out(route.nat_gateway_id("nat-1").build()).unwrap();
-        assert_eq!((out.destination, out.target), ("0.0.0.0/0".into(), "nat-1".into()));
+        assert_eq!(
+            (out.destination, out.target),
+            ("0.0.0.0/0".into(), "nat-1".into())
+        );
     }
 }

@@ -77,7 +77,7 @@ impl Resource for Subnet {
             .into_paginator()
             .items()
             .send()
-            .collect::<std::result::Result<Vec<_>, _>>()
+            .collect::<Result<Vec<_>, _>>()
             .await
             .during("DescribeSubnets", "the account")?;
         Ok(subnets
@@ -176,7 +176,7 @@ async fn available(cx: &Cx<'_>, id: &str) -> Result<()> {
         cx.events,
         cx.id,
         "the subnet to be available",
-        Duration::from_secs(300),
+        Duration::from_mins(5),
         || async {
             let answer = cx
                 .aws
@@ -219,8 +219,11 @@ mod tests {
         let three = cidrs("[network]\nzones = 3", &zones);
         assert_eq!(
             two,
-            [("private-a", "10.42.0.0/20"), ("private-b", "10.42.16.0/20")]
-                .map(|(name, cidr)| (name.to_owned(), cidr.to_owned()))
+            [
+                ("private-a", "10.42.0.0/20"),
+                ("private-b", "10.42.16.0/20")
+            ]
+            .map(|(name, cidr)| (name.to_owned(), cidr.to_owned()))
         );
         assert_eq!(three[..2], two);
         assert_eq!(three[2].1, "10.42.32.0/20");

@@ -2,10 +2,8 @@
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
-use super::{owned_by, specification, tag, tags_of};
-use crate::aws::patience::patiently;
+use super::{owned_by, owned_name, released, settled, specification, tag, tags_of};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -42,16 +40,17 @@ impl Resource for Vpc {
         let vpcs = ec2
             .describe_vpcs()
             .set_filters(Some(owned_by(reader.stack)))
+            .into_paginator()
+            .items()
             .send()
+            .collect::<Result<Vec<_>, _>>()
             .await
-            .during("DescribeVpcs", "the account")?
-            .vpcs
-            .unwrap_or_default();
+            .during("DescribeVpcs", "the account")?;
         let mut found = Vec::new();
         for vpc in vpcs {
             let id = vpc.vpc_id.unwrap_or_default();
             let tags = tags_of(vpc.tags.as_deref());
-            let Some(name) = reader.stack.owned_id(&tags).map(|id| id.name) else {
+            let Some(name) = owned_name(reader.stack, &tags, Self::KIND) else {
                 continue;
             };
             let attribute = |name: VpcAttributeName| {
@@ -121,17 +120,10 @@ impl Resource for Vpc {
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let id = found.aws_id();
-        patiently(
-            cx.events,
-            cx.id,
-            "what is in the VPC to go",
-            Duration::from_secs(25 * 60),
-            |error| error.code() == Some("DependencyViolation"),
-            || async {
-                let call = cx.aws.ec2.delete_vpc().vpc_id(id);
-                call.send().await.during("DeleteVpc", cx.id)
-            },
-        )
+        released(cx, || async {
+            let call = cx.aws.ec2.delete_vpc().vpc_id(id);
+            call.send().await.during("DeleteVpc", cx.id)
+        })
         .await
         .unless(&["InvalidVpcID.NotFound"])?;
         Ok(())
@@ -139,7 +131,7 @@ impl Resource for Vpc {
 }
 
 impl Vpc {
-    /// A new VPC may not be known everywhere yet, and each call changes one attribute only.
+    /// Each call changes one attribute only.
     async fn set_dns(&self, cx: &Cx<'_>, id: &str) -> Result<()> {
         let on = |value| AttributeBooleanValue::builder().value(value).build();
         let support = cx
@@ -155,14 +147,10 @@ impl Vpc {
             .vpc_id(id)
             .enable_dns_hostnames(on(self.dns_hostnames));
         for call in [support, hostnames] {
-            patiently(
-                cx.events,
-                cx.id,
-                "the new VPC to be known",
-                Duration::from_secs(120),
-                |error| error.code() == Some("InvalidVpcID.NotFound"),
-                || async { call.clone().send().await.during("ModifyVpcAttribute", cx.id) },
-            )
+            settled(cx, || {
+                let call = call.clone();
+                async { call.send().await.during("ModifyVpcAttribute", cx.id) }
+            })
             .await?;
         }
         Ok(())

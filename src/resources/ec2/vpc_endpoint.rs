@@ -1,26 +1,19 @@
 //! Interface endpoints: the only way from the VPC to AWS's own services.
 
-use std::time::Duration;
-
 use aws_sdk_ec2::types::{ResourceType, VpcEndpoint as Ec2Endpoint, VpcEndpointType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::endpoint_state::{NOT_FOUND, available, gone, is_going};
 use super::{
     IdSet, id_set, only_in, owned_by, owned_name, settled, specification, subnet, tag, tags_of,
 };
-use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
 use crate::resources::iam::policy;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::{Stack, Tags};
-
-const NOT_FOUND: &[&str] = &["InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoint.NotFound"];
-
-/// EC2 takes some minutes to make an endpoint's interfaces, and as many to remove them.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VpcEndpoint {
@@ -62,7 +55,7 @@ impl Resource for VpcEndpoint {
             .into_paginator()
             .items()
             .send()
-            .collect::<std::result::Result<Vec<_>, _>>()
+            .collect::<Result<Vec<_>, _>>()
             .await
             .during("DescribeVpcEndpoints", "the account")?;
         Ok(endpoints
@@ -183,70 +176,21 @@ fn found(reader: &Reader<'_>, endpoint: Ec2Endpoint) -> Option<Found<VpcEndpoint
     let groups = endpoint.groups.unwrap_or_default();
     Some(Found::owned(
         name,
-        attributes([("id", endpoint.vpc_endpoint_id.as_deref().unwrap_or_default())]),
+        attributes([(
+            "id",
+            endpoint.vpc_endpoint_id.as_deref().unwrap_or_default(),
+        )]),
         VpcEndpoint {
             vpc: endpoint.vpc_id.unwrap_or_default(),
             service: endpoint.service_name.unwrap_or_default(),
             subnets: id_set(endpoint.subnet_ids.unwrap_or_default()),
             groups: id_set(groups.into_iter().filter_map(|group| group.group_id)),
             private_dns: endpoint.private_dns_enabled.unwrap_or_default(),
-            policy: policy::parse(endpoint.policy_document.as_deref().unwrap_or_default()),
+            policy: endpoint
+                .policy_document
+                .as_deref()
+                .map_or(Value::Null, policy::parse),
             tags: reader.stack.relevant(tags),
         },
     ))
-}
-
-/// An endpoint's state in lower case: EC2 has used both spellings.
-fn state(endpoint: &Ec2Endpoint) -> String {
-    let state = endpoint.state.as_ref().map_or("unknown", |state| state.as_str());
-    state.to_lowercase()
-}
-
-fn is_going(endpoint: &Ec2Endpoint) -> bool {
-    matches!(state(endpoint).as_str(), "deleting" | "deleted")
-}
-
-async fn describe(cx: &Cx<'_>, id: &str) -> Result<Option<Ec2Endpoint>> {
-    let answer = cx
-        .aws
-        .ec2
-        .describe_vpc_endpoints()
-        .vpc_endpoint_ids(id)
-        .send()
-        .await
-        .during("DescribeVpcEndpoints", cx.id)
-        .unless(NOT_FOUND)?;
-    Ok(answer.and_then(|answer| answer.vpc_endpoints.unwrap_or_default().pop()))
-}
-
-async fn available(cx: &Cx<'_>, id: &str) -> Result<()> {
-    wait(cx.events, cx.id, "the endpoint to be available", PATIENCE, || async {
-        let Some(endpoint) = describe(cx, id).await? else {
-            return Ok(Look::Pending("not listed yet".to_owned()));
-        };
-        match state(&endpoint).as_str() {
-            "available" => Ok(Look::Ready(())),
-            "failed" | "rejected" | "expired" => Err(Error::failed(format!(
-                "{}: endpoint {id} is {}: {}",
-                cx.id,
-                state(&endpoint),
-                endpoint
-                    .last_error
-                    .and_then(|error| error.message)
-                    .unwrap_or_else(|| "no reason given".to_owned()),
-            ))),
-            other => Ok(Look::Pending(other.to_owned())),
-        }
-    })
-    .await
-}
-
-async fn gone(cx: &Cx<'_>, id: &str) -> Result<()> {
-    wait(cx.events, cx.id, "the endpoint's interfaces to go", PATIENCE, || async {
-        Ok(match describe(cx, id).await? {
-            Some(endpoint) if state(&endpoint) != "deleted" => Look::Pending(state(&endpoint)),
-            _ => Look::Ready(()),
-        })
-    })
-    .await
 }

@@ -2,4 +2,5 @@
 
 mod permissions;
 pub mod policy;
+mod reading;
 pub mod role;

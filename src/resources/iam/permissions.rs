@@ -73,8 +73,8 @@ pub fn function(scope: &Scope, function: &str, secrets: &[&str]) -> Value {
 
 /// What Lambda needs to put a function into the VPC, and what keeps it from the function's code.
 ///
-/// Lambda tries each action before it makes the function. The ones on an interface are tried on
-/// one that does not exist: they need all resources of the account, where no VPC is known yet.
+/// Lambda tries each action before it makes the function. Those on an interface are tried on one
+/// that does not exist, so they need all resources of the account, and no VPC is known by then.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html>
 fn network(scope: &Scope, function: &str) -> [Value; 4] {
     let stack = scope.stack;
@@ -98,7 +98,7 @@ fn network(scope: &Scope, function: &str) -> [Value; 4] {
                 "ec2:DeleteNetworkInterface",
                 "ec2:UnassignPrivateIpAddresses",
             ],
-            "Resource": stack.arn("ec2", "*/*"),
+            "Resource": stack.arn("ec2", "*"),
             "Condition": in_our_vpc,
         }),
         json!({
@@ -146,4 +146,94 @@ pub fn gateway_logs(scope: &Scope) -> Value {
         ],
         "Resource": scope.stack.arn("logs", "log-group:*"),
     })])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::object::{Id, Known, attributes, resolve};
+    use crate::resources::iam::policy;
+    use crate::resources::iam::role::Role;
+    use crate::resources::sample;
+
+    fn role(more: &str, name: &str) -> Role {
+        let roles = sample::wanted::<Role>(more, &[]);
+        roles.into_iter().find(|(role, _)| role == name).unwrap().1
+    }
+
+    fn statement<'a>(policy: &'a Value, sid: &str) -> Option<&'a Value> {
+        let mut statements = policy["Statement"].as_array().unwrap().iter();
+        statements.find(|statement| statement["Sid"] == sid)
+    }
+
+    #[test]
+    fn each_function_reads_its_own_secrets_and_writes_its_own_log() {
+        for (name, function, secrets) in [
+            ("function", "chatbot", ["api-keys", "database-app"]),
+            ("migrator", "migrator", ["database-admin", "database-app"]),
+        ] {
+            let role = role("", name);
+            let policy = &role.policies["permissions"];
+            let secrets = json!(secrets.map(|secret| format!("${{secret/{secret}.arn}}")));
+            assert_eq!(statement(policy, "Secrets").unwrap()["Resource"], secrets);
+            assert_eq!(
+                statement(policy, "Logs").unwrap()["Resource"],
+                format!("${{log-group/{function}.arn}}:*")
+            );
+            assert!(!policy.to_string().contains("CreateLogGroup"));
+            assert_eq!(
+                statement(policy, "NotForTheCode").unwrap()["Condition"]["ArnLike"]["lambda:SourceFunctionArn"]
+                    [0],
+                format!("arn:aws:lambda:us-east-1:111122223333:function:chat-prod-{function}")
+            );
+        }
+    }
+
+    #[test]
+    fn only_what_knows_no_resources_is_allowed_on_all() {
+        let role = role("", "function");
+        let everywhere: Vec<_> = role.policies["permissions"]["Statement"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|s| s["Effect"] == "Allow" && s["Resource"] == "*")
+            .map(|s| s["Sid"].as_str().unwrap())
+            .collect();
+        assert_eq!(everywhere, ["SeeInterfaces", "Traces"]);
+        let quiet = self::role("[function]\ntracing = false", "function");
+        assert_eq!(statement(&quiet.policies["permissions"], "Traces"), None);
+    }
+
+    /// Lists are put in order while they hold references, and read back holding ARNs.
+    #[test]
+    fn policies_read_back_as_they_were_written() {
+        let secrets = ["api-keys", "database-admin", "database-app"];
+        let mut known: Known = secrets
+            .iter()
+            .map(|name| {
+                let arn = format!("arn:aws:secretsmanager:us-east-1:1:secret:chat-prod/{name}-XyZ");
+                (Id::new("secret", *name), attributes([("arn", &arn)]))
+            })
+            .collect();
+        known.insert(Id::new("vpc", "main"), attributes([("id", "vpc-1")]));
+        for (_, role) in sample::wanted::<Role>("", &[]) {
+            for document in role.policies.values().chain([&role.trust]) {
+                let resolved = resolve(document, &known);
+                assert_eq!(policy::parse(&resolved.to_string()), resolved);
+            }
+        }
+    }
+
+    #[test]
+    fn the_gateways_role_is_there_for_either_log() {
+        let has = |more: &str| {
+            let roles = sample::wanted::<Role>(more, &[]);
+            roles.iter().any(|(name, _)| name == "apigateway-logs")
+        };
+        assert!(has("[api]\naccess_logs = false"));
+        assert!(has("[api]\nexecution_logs = \"off\""));
+        assert!(!has("[api]\naccess_logs = false\nexecution_logs = \"off\""));
+    }
 }

@@ -34,7 +34,10 @@ fn canonical(mut document: Value) -> Value {
     {
         let mut statements: Vec<Value> = listed(statement).into_iter().map(normal).collect();
         statements.sort_by_cached_key(|statement| {
-            (sid(statement), crate::object::canonical(statement).to_string())
+            (
+                sid(statement),
+                crate::object::canonical(statement).to_string(),
+            )
         });
         fields.insert("Statement".to_owned(), Value::Array(statements));
     }

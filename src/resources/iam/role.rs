@@ -8,7 +8,8 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{permissions, policy};
+use super::permissions;
+use super::reading::{names_under_path, read};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
@@ -17,10 +18,10 @@ use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
-const NO_SUCH_ENTITY: &[&str] = &["NoSuchEntity"];
+pub(super) const NO_SUCH_ENTITY: &[&str] = &["NoSuchEntity"];
 
 /// Logical names. IAM knows a name once in an account, whatever its path.
-const NAMES: [&str; 3] = ["function", "migrator", "apigateway-logs"];
+pub(super) const NAMES: [&str; 3] = ["function", "migrator", "apigateway-logs"];
 
 /// The name of the inline policy.
 const POLICY: &str = "permissions";
@@ -36,7 +37,7 @@ pub struct Role {
     pub tags: Tags,
 }
 
-fn path(stack: &Stack) -> String {
+pub(super) fn path(stack: &Stack) -> String {
     format!("/wmctl/{}/", stack.prefix())
 }
 
@@ -142,7 +143,10 @@ impl Resource for Role {
         }
         let extra = |kept: &BTreeMap<String, Value>| -> Vec<String> {
             let names = found.value.policies.keys();
-            names.filter(|name| !kept.contains_key(*name)).cloned().collect()
+            names
+                .filter(|name| !kept.contains_key(*name))
+                .cloned()
+                .collect()
         };
         remove(cx, name, &extra(&self.policies), &found.value.attached).await?;
         self.put_policies(cx, name, &found.value.policies).await?;
@@ -185,7 +189,7 @@ impl Role {
                 cx.events,
                 cx.id,
                 "the new role to be known everywhere",
-                Duration::from_secs(120),
+                Duration::from_mins(2),
                 |error| error.code() == Some("NoSuchEntity"),
                 || async { call.clone().send().await.during("PutRolePolicy", cx.id) },
             )
@@ -214,104 +218,7 @@ async fn remove(cx: &Cx<'_>, role: &str, policies: &[String], attached: &[String
     Ok(())
 }
 
-async fn names_under_path(reader: &Reader<'_>) -> Result<BTreeSet<String>> {
-    let roles = reader
-        .aws
-        .iam
-        .list_roles()
-        .path_prefix(path(reader.stack))
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .during("ListRoles", "the account")?;
-    Ok(roles.into_iter().map(|role| role.role_name).collect())
-}
-
-async fn read(reader: &Reader<'_>, name: &str) -> Result<Option<Found<Role>>> {
-    let (iam, stack) = (&reader.aws.iam, reader.stack);
-    let call = iam.get_role().role_name(name);
-    let answer = call.send().await.during("GetRole", name);
-    let Some(role) = answer.unless(NO_SUCH_ENTITY)?.and_then(|answer| answer.role) else {
-        return Ok(None);
-    };
-    let tags: Tags = role
-        .tags()
-        .iter()
-        .map(|tag| (tag.key.clone(), tag.value.clone()))
-        .collect();
-    let owned = stack.owned_id(&tags).filter(|id| id.kind == Role::KIND);
-    let Some(logical) = owned
-        .as_ref()
-        .map(|id| id.name.as_str())
-        .or_else(|| stack.logical(name).filter(|name| NAMES.contains(name)))
-    else {
-        return Ok(None);
-    };
-    let (policies, attached) = if owned.is_some() {
-        tokio::try_join!(inline_policies(reader, name), attached_policies(reader, name))?
-    } else {
-        Default::default()
-    };
-    Ok(Some(Found {
-        name: logical.to_owned(),
-        attributes: attributes_of(&role),
-        owned: owned.is_some(),
-        value: Role {
-            trust: policy::parse(role.assume_role_policy_document().unwrap_or_default()),
-            path: role.path,
-            policies,
-            attached,
-            tags: stack.relevant(tags),
-        },
-    }))
-}
-
-async fn inline_policies(reader: &Reader<'_>, role: &str) -> Result<BTreeMap<String, Value>> {
-    let iam = &reader.aws.iam;
-    let names = iam
-        .list_role_policies()
-        .role_name(role)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .during("ListRolePolicies", role)?;
-    let policies = try_join_all(names.into_iter().map(|name| async move {
-        let call = iam.get_role_policy().role_name(role).policy_name(&name);
-        let answer = call.send().await.during("GetRolePolicy", role);
-        let document = answer
-            .unless(NO_SUCH_ENTITY)?
-            .map(|answer| policy::parse(&answer.policy_document));
-        Ok::<_, crate::error::Error>(document.map(|document| (name, document)))
-    }))
-    .await?;
-    Ok(policies.into_iter().flatten().collect())
-}
-
-async fn attached_policies(reader: &Reader<'_>, role: &str) -> Result<Vec<String>> {
-    let policies = reader
-        .aws
-        .iam
-        .list_attached_role_policies()
-        .role_name(role)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .during("ListAttachedRolePolicies", role)?;
-    let mut arns: Vec<String> = policies
-        .into_iter()
-        .filter_map(|policy| policy.policy_arn)
-        .collect();
-    arns.sort();
-    Ok(arns)
-}
-
-fn attributes_of(role: &IamRole) -> Attributes {
+pub(super) fn attributes_of(role: &IamRole) -> Attributes {
     attributes([
         ("id", &role.role_name),
         ("arn", &role.arn),

@@ -51,7 +51,7 @@ impl Resource for Alias {
             cx.events,
             cx.id,
             "the new key to be known everywhere",
-            Duration::from_secs(120),
+            Duration::from_mins(2),
             |error| error.code() == Some("NotFoundException"),
             || async { call.clone().send().await.during("CreateAlias", cx.id) },
         )

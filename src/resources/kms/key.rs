@@ -5,8 +5,9 @@ use std::time::Duration;
 use aws_sdk_kms::types::{KeyMetadata, Tag};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::key_policy::key_policy;
 use super::{Held, NOT_FOUND, held};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
@@ -14,7 +15,7 @@ use crate::error::Result;
 use crate::object::{Attributes, attributes};
 use crate::resources::iam::policy;
 use crate::resources::{Cx, Found, Resource, Scope};
-use crate::stack::{Stack, Tags};
+use crate::stack::Tags;
 
 /// The only name that a key's policy can have.
 const POLICY: &str = "default";
@@ -167,55 +168,19 @@ impl Key {
             cx.events,
             cx.id,
             "the key to be known everywhere",
-            Duration::from_secs(120),
+            Duration::from_mins(2),
             |error| {
                 // A key that was just enabled may be taken for a disabled one for a moment.
-                matches!(error.code(), Some("NotFoundException" | "DisabledException"))
+                matches!(
+                    error.code(),
+                    Some("NotFoundException" | "DisabledException")
+                )
             },
             || async { call.clone().send().await.during("EnableKeyRotation", cx.id) },
         )
         .await?;
         Ok(())
     }
-}
-
-/// This account through IAM, CloudWatch Logs for the account's own groups, and the alarms that
-/// write to the encrypted topic; no principal is a wildcard.
-fn key_policy(stack: &Stack) -> Value {
-    let partition = stack.partition();
-    policy::document([
-        json!({
-            "Sid": "Account",
-            "Effect": "Allow",
-            "Principal": {"AWS": format!("arn:{partition}:iam::{}:root", stack.account)},
-            "Action": "kms:*",
-            "Resource": "*",
-        }),
-        json!({
-            "Sid": "Logs",
-            "Effect": "Allow",
-            "Principal": {"Service": format!("logs.{}.amazonaws.com", stack.region)},
-            "Action": [
-                "kms:Decrypt",
-                "kms:DescribeKey",
-                "kms:Encrypt",
-                "kms:GenerateDataKey*",
-                "kms:ReEncrypt*",
-            ],
-            "Resource": "*",
-            "Condition": {"ArnLike": {
-                "kms:EncryptionContext:aws:logs:arn": stack.arn("logs", "log-group:*"),
-            }},
-        }),
-        json!({
-            "Sid": "Alarms",
-            "Effect": "Allow",
-            "Principal": {"Service": "cloudwatch.amazonaws.com"},
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
-            "Resource": "*",
-            "Condition": {"StringEquals": {"aws:SourceAccount": stack.account}},
-        }),
-    ])
 }
 
 /// The key with this logical id that waits for its deletion; of several the youngest.

@@ -2,6 +2,7 @@
 
 pub mod alias;
 pub mod key;
+mod key_policy;
 
 use aws_sdk_kms::types::KeyMetadata;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -80,7 +81,9 @@ async fn search(aws: &Aws, stack: &Stack) -> Result<Vec<Held>> {
 async fn describe(aws: &Aws, id: &str) -> Result<Option<KeyMetadata>> {
     let call = aws.kms.describe_key().key_id(id);
     let answer = call.send().await.during("DescribeKey", id);
-    Ok(answer.unless(NOT_FOUND)?.and_then(|answer| answer.key_metadata))
+    Ok(answer
+        .unless(NOT_FOUND)?
+        .and_then(|answer| answer.key_metadata))
 }
 
 /// `None` for a key that shows its tags to others only, and so is not the stack's.
