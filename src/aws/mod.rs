@@ -65,7 +65,7 @@ pub struct Aws {
 }
 
 /// An emulator that is known to lose some of what it is told, see `gaps`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Emulator {
     MiniStack,
     Moto,
@@ -164,7 +164,7 @@ async fn detect(url: &str) -> Result<Emulator> {
         };
         Ok(if serves("/_ministack/health")? {
             Emulator::MiniStack
-        } else if serves("/moto-api/data.json")? {
+        } else if serves("/moto-api/config")? {
             Emulator::Moto
         } else {
             Emulator::Other

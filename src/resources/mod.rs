@@ -1,6 +1,6 @@
 //! Every kind of AWS object that a stack has. One kind is one file; a new one is a line in [`all`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::marker::PhantomData;
 
@@ -149,8 +149,9 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// False for what is only a trace of something done, or goes with its parent.
     const DELETABLE: bool = true;
 
-    /// Objects that must be there before any of this kind, where no field refers to them.
-    fn after(_scope: &Scope) -> Vec<Id> {
+    /// Objects that must be there before the one with this logical name, where no field of it
+    /// refers to them. Those that the stack does not have are passed over.
+    fn after(_name: &str) -> Vec<Id> {
         Vec::new()
     }
 
@@ -236,14 +237,13 @@ impl<R: Resource> Kind for Typed<R> {
     }
 
     fn wanted(&self, scope: &Scope) -> Result<Vec<Wanted>> {
-        let after: BTreeSet<Id> = R::after(scope).into_iter().collect();
         R::wanted(scope)
             .into_iter()
             .map(|(name, value)| {
                 Ok(Wanted {
+                    after: R::after(&name).into_iter().collect(),
                     id: Id::new(R::KIND, name),
                     value: to_value(&value)?,
-                    after: after.clone(),
                 })
             })
             .collect()
@@ -341,10 +341,51 @@ pub mod kms;
 pub mod lambda;
 pub mod logs;
 pub mod rds;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod secretsmanager;
 pub mod sns;
 pub mod wafv2;
 
 kinds![
+    apigateway::account::ApiAccount,
+    apigateway::api_key::ApiKey,
+    apigateway::api_resource::ApiResource,
+    apigateway::deployment::Deployment,
+    apigateway::gateway_response::GatewayResponse,
+    apigateway::method::Method,
+    apigateway::model::Model,
+    apigateway::request_validator::RequestValidator,
+    apigateway::rest_api::RestApi,
+    apigateway::stage::Stage,
+    apigateway::usage_plan::UsagePlan,
+    apigateway::usage_plan_key::UsagePlanKey,
+    wafv2::association::WebAclAssociation,
+    wafv2::web_acl::WebAcl,
+    ec2::default_security_group::DefaultSecurityGroup,
+    ec2::route_table::RouteTable,
+    ec2::security_group::SecurityGroup,
+    ec2::security_group_rules::SecurityGroupRules,
+    ec2::subnet::Subnet,
     ec2::vpc::Vpc,
+    ec2::vpc_endpoint::VpcEndpoint,
+    iam::role::Role,
+    kms::alias::Alias,
+    kms::key::Key,
+    lambda::alias::FunctionAlias,
+    lambda::function::Function,
+    lambda::permission::FunctionPermission,
+    lambda::schema::Schema,
+    lambda::version::FunctionVersion,
+    logs::log_group::LogGroup,
+    cloudwatch::alarm::Alarm,
+    rds::instance::Instance,
+    rds::parameter_group::ParameterGroup,
+    rds::subnet_group::SubnetGroup,
+    secretsmanager::secret::Secret,
+    sns::subscription::Subscription,
+    sns::topic::Topic,
 ];
+
+#[cfg(test)]
+mod tests;

@@ -44,6 +44,12 @@ impl Resource for FunctionAlias {
             .collect()
     }
 
+    fn after(name: &str) -> Vec<Id> {
+        // No caller reaches new code before the schema that it needs is there.
+        let schema = Id::new("schema", "main");
+        if name == "chatbot" { vec![schema] } else { Vec::new() }
+    }
+
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
         let aliases = try_join_all(FUNCTIONS.map(|name| read(reader, name))).await?;
         Ok(aliases.into_iter().flatten().collect())

@@ -46,7 +46,7 @@ impl Resource for FunctionPermission {
         )]
     }
 
-    fn after(_scope: &Scope) -> Vec<crate::object::Id> {
+    fn after(_name: &str) -> Vec<crate::object::Id> {
         // A statement on an alias needs the alias.
         vec![super::alias::id("chatbot")]
     }
@@ -128,6 +128,8 @@ async fn read(
     let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
     Ok(statements
         .iter()
+        // Emulators answer with the statements on aliases, too, when asked for the function's.
+        .filter(|statement| qualifier_of(&only(&statement["Resource"])) == qualifier)
         .map(|statement| {
             let statement_id = statement["Sid"].as_str().unwrap_or_default();
             Found::owned(
@@ -144,6 +146,11 @@ async fn read(
             )
         })
         .collect())
+}
+
+/// The alias or version in a function's ARN.
+fn qualifier_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(7)
 }
 
 /// A policy's single value, which may stand in a list.

@@ -46,7 +46,7 @@ impl Resource for Schema {
         )]
     }
 
-    fn after(_scope: &Scope) -> Vec<Id> {
+    fn after(_name: &str) -> Vec<Id> {
         // The migrator's first call reads secrets through the endpoint and then the database.
         vec![
             super::alias::id("migrator"),
