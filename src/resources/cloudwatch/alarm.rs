@@ -125,9 +125,10 @@ impl Alarm {
                 .metric_name(&metric.name)
                 .period(metric.period)
                 .set_dimensions(Some(metric.sdk_dimensions()));
-            call = match metric.is_percentile() {
-                true => call.extended_statistic(&metric.statistic),
-                false => call.statistic(Statistic::from(metric.statistic.as_str())),
+            call = if metric.is_percentile() {
+                call.extended_statistic(&metric.statistic)
+            } else {
+                call.statistic(Statistic::from(metric.statistic.as_str()))
             };
         }
         call.send().await.during("PutMetricAlarm", cx.id)?;

@@ -15,75 +15,67 @@ const ERROR_PERCENT: f64 = 5.0;
 /// So much of the storage is a reserve.
 const STORAGE_RESERVE: f64 = 0.1;
 
-pub fn alarms(scope: &Scope) -> Vec<(&'static str, Alarm)> {
+type Named = (&'static str, Alarm);
+
+pub fn alarms(scope: &Scope) -> Vec<Named> {
+    [function(scope), api(scope), database(scope)]
+        .into_iter()
+        .flatten()
+        .map(|(name, alarm)| {
+            let tags = scope.tags("alarm", name);
+            (name, Alarm { tags, ..alarm })
+        })
+        .collect()
+}
+
+fn function(scope: &Scope) -> Vec<Named> {
     let limits = &scope.config.alarms;
-    let database = &scope.config.database;
-    let prefix = scope.stack.prefix();
-    let function = |name: &str| {
+    let sum = |name: &str| {
         let dimensions = [("FunctionName", scope.stack.name("chatbot"))];
         metric("AWS/Lambda", name, "Sum", dimensions)
     };
-    let api = |name: &str, statistic: &str| {
-        let stage = scope.config.api.stage.clone();
-        let dimensions = [("ApiName", prefix.clone()), ("Stage", stage)];
-        metric("AWS/ApiGateway", name, statistic, dimensions)
-    };
-    let server = |name: &str, statistic: &str| {
-        let dimensions = [("DBInstanceIdentifier", prefix.clone())];
-        metric("AWS/RDS", name, statistic, dimensions)
-    };
-    let connections: u32 = database
-        .parameters
-        .get("max_connections")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(100);
-    let connections = f64::from(connections * limits.database_connections_percent) / 100.0;
-    let storage = f64::from(database.storage_gb) * STORAGE_RESERVE * f64::from(1 << 30);
-    let errors = f64::from(limits.api_errors_5min);
+    let errors = limits.function_errors_5min.into();
     vec![
         (
             "function-errors",
-            alarm(
-                "The function failed too often",
-                MORE,
-                limits.function_errors_5min.into(),
-                function("Errors"),
-            ),
+            alarm("The function failed too often", MORE, errors, sum("Errors")),
         ),
         (
             "function-throttles",
-            alarm(
-                "The function was throttled",
-                MORE,
-                0.0,
-                function("Throttles"),
-            ),
+            alarm("The function was throttled", MORE, 0.0, sum("Throttles")),
         ),
+    ]
+}
+
+fn api(scope: &Scope) -> Vec<Named> {
+    let limits = &scope.config.alarms;
+    let measured = |name: &str, statistic: &str| {
+        let stage = scope.config.api.stage.clone();
+        let dimensions = [("ApiName", scope.stack.prefix()), ("Stage", stage)];
+        metric("AWS/ApiGateway", name, statistic, dimensions)
+    };
+    let refused = measured("4XXError", "Sum");
+    let failed = measured("5XXError", "Sum");
+    let all = measured("Count", "SampleCount");
+    let slowest = measured("Latency", "p99");
+    let errors = limits.api_errors_5min.into();
+    let latency = limits.latency_p99_ms.into();
+    vec![
         (
             "api-4xx",
-            alarm(
-                "Too many requests were refused",
-                MORE,
-                errors,
-                api("4XXError", "Sum"),
-            ),
+            alarm("Too many requests were refused", MORE, errors, refused),
         ),
         (
             "api-5xx",
-            alarm(
-                "Too many requests failed",
-                MORE,
-                errors,
-                api("5XXError", "Sum"),
-            ),
+            alarm("Too many requests failed", MORE, errors, failed.clone()),
         ),
         (
             "api-error-rate",
             rate(
                 "Too large a share of the requests failed",
                 ERROR_PERCENT,
-                api("5XXError", "Sum"),
-                api("Count", "SampleCount"),
+                failed,
+                all,
             ),
         ),
         (
@@ -91,18 +83,34 @@ pub fn alarms(scope: &Scope) -> Vec<(&'static str, Alarm)> {
             alarm(
                 "One request in a hundred took too long",
                 MORE,
-                limits.latency_p99_ms.into(),
-                api("Latency", "p99"),
+                latency,
+                slowest,
             ),
         ),
+    ]
+}
+
+fn database(scope: &Scope) -> Vec<Named> {
+    let limits = &scope.config.alarms;
+    let database = &scope.config.database;
+    let measured = |name: &str, statistic: &str| {
+        let dimensions = [("DBInstanceIdentifier", scope.stack.prefix())];
+        metric("AWS/RDS", name, statistic, dimensions)
+    };
+    let busy = measured("CPUUtilization", "Average");
+    let open = measured("DatabaseConnections", "Maximum");
+    let free = measured("FreeStorageSpace", "Minimum");
+    let cpu = limits.database_cpu_percent.into();
+    let connections = database.parameters.get("max_connections");
+    let connections: f64 = connections
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(100.0);
+    let connections = connections * f64::from(limits.database_connections_percent) / 100.0;
+    let reserve = f64::from(database.storage_gb) * f64::from(1 << 30) * STORAGE_RESERVE;
+    vec![
         (
             "database-cpu",
-            alarm(
-                "The database is busy",
-                MORE,
-                limits.database_cpu_percent.into(),
-                server("CPUUtilization", "Average"),
-            ),
+            alarm("The database is busy", MORE, cpu, busy),
         ),
         (
             "database-connections",
@@ -110,25 +118,14 @@ pub fn alarms(scope: &Scope) -> Vec<(&'static str, Alarm)> {
                 "The database runs out of connections",
                 MORE,
                 connections,
-                server("DatabaseConnections", "Maximum"),
+                open,
             ),
         ),
         (
             "database-storage",
-            alarm(
-                "The database runs out of storage",
-                LESS,
-                storage,
-                server("FreeStorageSpace", "Minimum"),
-            ),
+            alarm("The database runs out of storage", LESS, reserve, free),
         ),
     ]
-    .into_iter()
-    .map(|(name, alarm)| {
-        let tags = scope.tags("alarm", name);
-        (name, Alarm { tags, ..alarm })
-    })
-    .collect()
 }
 
 fn metric<const N: usize>(
@@ -151,8 +148,16 @@ fn metric<const N: usize>(
 
 fn alarm(description: &str, comparison: &str, threshold: f64, metric: Metric) -> Alarm {
     Alarm {
-        description: description.to_owned(),
         metric: Some(metric),
+        ..on(description, comparison, threshold)
+    }
+}
+
+/// What all alarms have in common, but for what they measure.
+fn on(description: &str, comparison: &str, threshold: f64) -> Alarm {
+    Alarm {
+        description: description.to_owned(),
+        metric: None,
         queries: BTreeMap::new(),
         comparison: comparison.to_owned(),
         threshold,
@@ -173,22 +178,21 @@ fn rate(description: &str, threshold: f64, some: Metric, all: Metric) -> Alarm {
         result: true,
         ..Query::default()
     };
-    let measured = |metric: &Metric| Query {
-        metric: Some(metric.clone()),
+    let measured = |metric: Metric| Query {
+        metric: Some(metric),
         ..Query::default()
     };
     let queries = [
-        ("some", measured(&some)),
-        ("all", measured(&all)),
+        ("some", measured(some)),
+        ("all", measured(all)),
         ("share", share),
     ];
     Alarm {
-        metric: None,
         queries: queries
             .into_iter()
             .map(|(id, query)| (id.to_owned(), query))
             .collect(),
-        ..alarm(description, MORE, threshold, all)
+        ..on(description, MORE, threshold)
     }
 }
 

@@ -16,6 +16,8 @@ use crate::resources::secretsmanager::password;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
 use crate::stack::Tags;
 
+// Each of its switches is one of RDS's own.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
     pub engine: String,
@@ -141,10 +143,10 @@ impl Resource for Instance {
             .set_enable_cloudwatch_logs_exports(Some(self.log_exports.clone()))
             .ca_certificate_identifier(&self.certificate_authority)
             .set_tags(Some(rds_tags(&self.all_tags())));
-        let created = with_service_role(cx, || {
+        let created = Box::pin(with_service_role(cx, || {
             let call = call.clone();
             async { call.send().await.during("CreateDBInstance", cx.id) }
-        })
+        }))
         .await;
         if let Err(error) = created {
             let ours = error.code() == Some("DBInstanceAlreadyExists")

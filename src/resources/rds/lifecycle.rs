@@ -34,7 +34,7 @@ pub async fn ready(cx: &Cx<'_>, identifier: &str) -> Result<DbInstance> {
         cx.events,
         cx.id,
         "the instance",
-        Duration::from_secs(40 * 60),
+        Duration::from_mins(40),
         || async {
             let Some(instance) = describe(cx.aws, identifier).await? else {
                 return Ok(Look::Pending("not there yet".to_owned()));
@@ -55,7 +55,7 @@ pub async fn gone(cx: &Cx<'_>, identifier: &str) -> Result<()> {
         cx.events,
         cx.id,
         "the instance to be gone",
-        Duration::from_secs(60 * 60),
+        Duration::from_hours(1),
         || async {
             Ok(match describe(cx.aws, identifier).await? {
                 None => Look::Ready(()),
@@ -75,7 +75,7 @@ where
         cx.events,
         cx.id,
         "the instance to finish what it is doing",
-        Duration::from_secs(40 * 60),
+        Duration::from_mins(40),
         |error| {
             matches!(
                 error.code(),

@@ -1,4 +1,4 @@
-//! The database: one MariaDB instance that only the function can reach.
+//! The database: one `MariaDB` instance that only the function can reach.
 
 pub mod instance;
 mod lifecycle;
@@ -70,7 +70,7 @@ where
         cx.events,
         cx.id,
         "the instance to let go of it",
-        Duration::from_secs(15 * 60),
+        Duration::from_mins(15),
         |error| error.code().is_some_and(|code| codes.contains(&code)),
         attempt,
     )
@@ -87,7 +87,7 @@ where
         cx.events,
         cx.id,
         "the service-linked role of RDS",
-        Duration::from_secs(5 * 60),
+        Duration::from_mins(5),
         lacks_service_role,
         || {
             let attempt = attempt();

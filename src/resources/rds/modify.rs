@@ -25,9 +25,10 @@ impl Instance {
         if self.storage_gb < now.storage_gb {
             return Err(shrinking(now.storage_gb, self.storage_gb));
         }
-        let password = match differs("password_version") {
-            true => Some(password(cx.aws, &self.admin_secret).await?),
-            false => None,
+        let password = if differs("password_version") {
+            Some(password(cx.aws, &self.admin_secret).await?)
+        } else {
+            None
         };
         let version =
             (as_asked(actual_version, &self.version) != self.version).then(|| self.version.clone());

@@ -19,7 +19,7 @@ use crate::stack::{Stack, Tags};
 const TAG_SOURCE: &str = "wmctl:source/";
 const TAG_VERSION: &str = "wmctl:version";
 const NOT_FOUND: &[&str] = &["ResourceNotFoundException"];
-/// RDS takes at most 41 characters for MariaDB.
+/// RDS takes at most 41 characters for `MariaDB`.
 const PASSWORD_LENGTH: usize = 40;
 
 /// The current value of a secret, by name or ARN.

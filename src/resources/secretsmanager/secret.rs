@@ -104,12 +104,14 @@ impl Resource for Secret {
         found: &Found<Self>,
         changed: &[String],
     ) -> Result<Attributes> {
-        let value = match changed
+        let rewritten = changed
             .iter()
-            .any(|field| field == "sources" || field == "intact")
-        {
-            true => Some(Content::of(&cx.id.name).make(cx.aws, &self.sources).await?),
-            false => None,
+            .any(|field| field == "sources" || field == "intact");
+        let value = if rewritten {
+            let content = Content::of(&cx.id.name);
+            Some(content.make(cx.aws, &self.sources).await?)
+        } else {
+            None
         };
         self.write(cx, found, value).await
     }
