@@ -122,3 +122,39 @@ async fn make_service_role(cx: &Cx<'_>) -> Result<()> {
         .unless(&["InvalidInput"])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::Failure;
+
+    fn refused(code: &str, message: &str) -> Error {
+        let mut error = Error::failed("refused");
+        error.aws = Some(Box::new(Failure {
+            operation: "CreateDBInstance".to_owned(),
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: None,
+        }));
+        error
+    }
+
+    #[test]
+    fn a_fresh_account_is_told_from_a_wrong_value() {
+        for message in [
+            "Missing necessary credentials. Please check http://docs.aws.amazon.com/…",
+            "Unable to create the resource. Verify that you have permission to create service \
+             linked role. Otherwise wait and try again later",
+        ] {
+            assert!(lacks_service_role(&refused(
+                "InvalidParameterValue",
+                message
+            )));
+        }
+        let other = "Invalid DB engine: maria";
+        assert!(!lacks_service_role(&refused(
+            "InvalidParameterValue",
+            other
+        )));
+    }
+}

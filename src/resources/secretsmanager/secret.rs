@@ -234,6 +234,7 @@ async fn take_back(cx: &Cx<'_>, name: &str, refused: Error) -> Result<Found<Secr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::Failure;
     use crate::resources::sample::wanted;
 
     #[test]
@@ -263,5 +264,30 @@ mod tests {
         let tags = secrets["api-key-chatbot"].all_tags();
         assert_eq!(tags["wmctl:source/chatbot"], "${api-key/chatbot}");
         assert_eq!(tags["wmctl:id"], "secret/api-key-chatbot");
+    }
+
+    #[test]
+    fn a_name_that_waits_for_its_deletion_is_taken() {
+        let refused = |code: &str, message: &str| {
+            let mut error = Error::failed("refused");
+            error.aws = Some(Box::new(Failure {
+                operation: "CreateSecret".to_owned(),
+                code: code.to_owned(),
+                message: message.to_owned(),
+                request_id: None,
+            }));
+            error
+        };
+        let tombstone = "You can't create this secret because a secret with this name is already \
+                         scheduled for deletion.";
+        assert!(is_there(&refused("InvalidRequestException", tombstone)));
+        assert!(is_there(&refused(
+            "ResourceExistsException",
+            "already exists"
+        )));
+        assert!(!is_there(&refused(
+            "InvalidRequestException",
+            "something else"
+        )));
     }
 }
