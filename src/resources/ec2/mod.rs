@@ -18,7 +18,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup, Tag, TagSpecificat
 
 use crate::aws::patience::patiently;
 use crate::aws::{During, Reader};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::object::Id;
 use crate::resources::Cx;
 use crate::stack::{Stack, TAG_ENVIRONMENT, TAG_ID, TAG_STACK, Tags};
@@ -129,26 +129,34 @@ where
     .await
 }
 
-/// Deletes what others may still stand on. Lambda removes its network interfaces up to 25
-/// minutes after the last function that used them, and nobody else can.
-async fn released<T, F>(cx: &Cx<'_>, attempt: impl FnMut() -> F) -> Result<T>
+/// How long Lambda's network interfaces may stay after the last function that used them: Lambda
+/// removes them, and nobody else can.
+const INTERFACES_LINGER: Duration = Duration::from_mins(25);
+
+/// Deletes what others may still stand on for a while.
+async fn released<T, F>(
+    cx: &Cx<'_>,
+    what: &str,
+    limit: Duration,
+    attempt: impl FnMut() -> F,
+) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
-    patiently(
-        cx.events,
-        cx.id,
-        "network interfaces to go; Lambda takes up to 25 minutes",
-        Duration::from_mins(25),
-        |error| {
-            matches!(
-                error.code(),
-                Some("DependencyViolation" | "InvalidGroup.InUse")
-            )
-        },
-        attempt,
-    )
-    .await
+    let in_use = |error: &Error| {
+        let code = error.code();
+        code.is_some_and(|code| matches!(code, "DependencyViolation" | "InvalidGroup.InUse"))
+    };
+    let answer = patiently(cx.events, cx.id, what, limit, in_use, attempt).await;
+    answer.map_err(|error| {
+        if in_use(&error) {
+            error
+                .hint("something that is not this stack's may stand in there, such as a gateway or an instance: remove it")
+                .hint("then run the same command again: it goes on from here")
+        } else {
+            error
+        }
+    })
 }
 
 /// All of the stack's security groups, of whichever kind.

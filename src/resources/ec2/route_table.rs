@@ -1,6 +1,8 @@
 //! The route table of the private subnets. It has the local route and no other: a way out of the
 //! VPC is drift, and removed.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types::{ResourceType, Route as Ec2Route, RouteTable as Ec2RouteTable};
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +116,8 @@ impl Resource for RouteTable {
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let id = found.aws_id();
         disassociate(cx, id, |_| true).await?;
-        released(cx, || async {
+        let what = "the table to be free";
+        released(cx, what, Duration::from_mins(5), || async {
             let call = cx.aws.ec2.delete_route_table().route_table_id(id);
             call.send().await.during("DeleteRouteTable", cx.id)
         })

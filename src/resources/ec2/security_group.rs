@@ -4,7 +4,9 @@ use aws_sdk_ec2::types::ResourceType;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{Direction, Rule, sync};
-use super::{owned_name, released, security_groups, settled, specification, tag, tags_of};
+use super::{
+    INTERFACES_LINGER, owned_name, released, security_groups, settled, specification, tag, tags_of,
+};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -101,7 +103,8 @@ impl Resource for SecurityGroup {
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
-        released(cx, || async {
+        let what = "network interfaces to go; Lambda takes up to 25 minutes";
+        released(cx, what, INTERFACES_LINGER, || async {
             let call = cx.aws.ec2.delete_security_group();
             let call = call.group_id(found.aws_id());
             call.send().await.during("DeleteSecurityGroup", cx.id)

@@ -6,7 +6,9 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Ec2Subne
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-use super::{owned_by, owned_name, released, settled, specification, tag, tags_of};
+use super::{
+    INTERFACES_LINGER, owned_by, owned_name, released, settled, specification, tag, tags_of,
+};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
@@ -145,7 +147,8 @@ impl Resource for Subnet {
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
-        released(cx, || async {
+        let what = "network interfaces to go; Lambda takes up to 25 minutes";
+        released(cx, what, INTERFACES_LINGER, || async {
             let call = cx.aws.ec2.delete_subnet().subnet_id(found.aws_id());
             call.send().await.during("DeleteSubnet", cx.id)
         })

@@ -1,5 +1,7 @@
 //! The VPC. It has no internet gateway, and nothing in it has a public address.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
@@ -120,7 +122,9 @@ impl Resource for Vpc {
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let id = found.aws_id();
-        released(cx, || async {
+        // All that could linger has gone before.
+        let what = "what is in the VPC to go";
+        released(cx, what, Duration::from_mins(5), || async {
             let call = cx.aws.ec2.delete_vpc().vpc_id(id);
             call.send().await.during("DeleteVpc", cx.id)
         })
