@@ -144,7 +144,10 @@ struct Task<'a> {
 fn ready(tasks: &[Task], states: &[State]) -> Option<usize> {
     (0..tasks.len()).find(|&index| {
         states[index] == State::Waiting
-            && tasks[index].after.iter().all(|&before| states[before] == State::Done)
+            && tasks[index]
+                .after
+                .iter()
+                .all(|&before| states[before] == State::Done)
     })
 }
 
@@ -204,50 +207,56 @@ fn tasks<'a>(kinds: &Kinds, plan: &'a Plan) -> Vec<Task<'a>> {
             after
         })
         .collect();
-    // What is only made once something has been deleted cannot be waited for by a deletion.
-    let behind_a_replacement = closure(&tasks, &making);
-    let deleting: Vec<BTreeSet<usize>> = tasks
-        .iter()
-        .map(|task| {
-            if task.work != Work::Delete {
-                return BTreeSet::new();
-            }
-            (0..tasks.len())
-                .filter(|&other| {
-                    let kind = kinds.get(&tasks[other].step.id.kind);
-                    let may_refer = kind.is_some_and(|kind| {
-                        kind.needs().contains(&task.step.id.kind.as_str())
-                    });
-                    may_refer && !behind_a_replacement.contains(&other)
-                })
-                .collect()
-        })
-        .collect();
-    for (task, (making, deleting)) in tasks.iter_mut().zip(making.into_iter().zip(deleting)) {
+    for (task, making) in tasks.iter_mut().zip(making) {
         task.after = making;
-        task.after.extend(deleting);
     }
+    deletions_wait(kinds, &mut tasks);
     tasks
 }
 
-/// The tasks that create what was deleted first, and all that wait for them.
-fn closure(tasks: &[Task], after: &[BTreeSet<usize>]) -> BTreeSet<usize> {
-    let mut behind: BTreeSet<usize> = (0..tasks.len())
-        .filter(|&index| {
-            tasks[index].step.action == Action::Replace && tasks[index].work == Work::Create
-        })
-        .collect();
-    loop {
-        let before = behind.len();
-        for index in 0..tasks.len() {
-            if after[index].iter().any(|needed| behind.contains(needed)) {
-                behind.insert(index);
+/// Makes each deletion wait for what may refer to the object: first for its deletion, then for
+/// whatever is made or changed, unless that waits for this very deletion.
+fn deletions_wait(kinds: &Kinds, tasks: &mut [Task]) {
+    let may_refer = |task: &Task, to: &Task| {
+        let kind = kinds.get(&task.step.id.kind);
+        let successor = to.step.reason == Reason::Superseded && task.step.id == to.step.id;
+        kind.is_some_and(|kind| kind.needs().contains(&to.step.id.kind.as_str())) || successor
+    };
+    for of_deletions in [true, false] {
+        for index in (0..tasks.len())
+            .filter(|&index| tasks[index].work == Work::Delete)
+            .collect::<Vec<_>>()
+        {
+            for other in 0..tasks.len() {
+                let deletes = tasks[other].work == Work::Delete;
+                if deletes == of_deletions
+                    && other != index
+                    && may_refer(&tasks[other], &tasks[index])
+                    && !waits_for(tasks, other, index)
+                {
+                    tasks[index].after.insert(other);
+                }
             }
         }
-        if behind.len() == before {
-            return behind;
-        }
     }
+}
+
+/// Whether `task` waits for `awaited`, directly or through others.
+fn waits_for(tasks: &[Task], task: usize, awaited: usize) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut next = vec![task];
+    while let Some(task) = next.pop() {
+        if task == awaited {
+            return true;
+        }
+        next.extend(
+            tasks[task]
+                .after
+                .iter()
+                .filter(|&&before| seen.insert(before)),
+        );
+    }
+    false
 }
 
 async fn run(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<()> {
@@ -290,7 +299,11 @@ async fn work(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<
         return Ok(());
     }
     let mut attributes = make(kind, &cx, task).await?;
-    let wanted = task.step.wanted.as_ref().map(|value| resolve(value, &so_far));
+    let wanted = task
+        .step
+        .wanted
+        .as_ref()
+        .map(|value| resolve(value, &so_far));
     if let Some(value) = wanted.filter(is_resolved) {
         attributes.insert("revision".to_owned(), kind.revision(&value));
     }
@@ -321,7 +334,9 @@ fn found(step: &Step) -> Result<Object> {
 }
 
 fn lock(known: &Mutex<Known>) -> std::sync::MutexGuard<'_, Known> {
-    known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    known
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -358,9 +373,17 @@ mod tests {
         let mut order = Vec::new();
         while let Some(next) = ready(&tasks, &states) {
             states[next] = State::Done;
-            order.push(format!("{} {}", tasks[next].work.past(), tasks[next].step.id));
+            order.push(format!(
+                "{} {}",
+                tasks[next].work.past(),
+                tasks[next].step.id
+            ));
         }
-        assert_eq!(order.len(), tasks.len(), "tasks wait for each other: {order:?}");
+        assert_eq!(
+            order.len(),
+            tasks.len(),
+            "tasks wait for each other: {order:?}"
+        );
         order
     }
 
@@ -399,6 +422,23 @@ mod tests {
         let order = order(wanted, found);
         let at = |what: &str| order.iter().position(|step| step == what).unwrap();
         assert!(at("created deployment/current") < at("updated stage/main"));
+        assert!(at("updated stage/main") < at("deleted deployment/current"));
+    }
+
+    #[test]
+    fn a_replacement_elsewhere_does_not_cut_what_is_still_in_use() {
+        let wanted = vec![
+            wanted("vpc/main", json!({"cidr": "10.9.0.0/16"})),
+            wanted("deployment/current", json!({"description": "new"})),
+            wanted("stage/main", json!({"deployment": "${deployment/current}"})),
+        ];
+        let found = vec![
+            found("vpc/main", "vpc-1", json!({"cidr": "10.0.0.0/16"})),
+            found("deployment/current", "d1", json!({"description": "old"})),
+            found("stage/main", "prod", json!({"deployment": "d1"})),
+        ];
+        let order = order(wanted, found);
+        let at = |what: &str| order.iter().position(|step| step == what).unwrap();
         assert!(at("updated stage/main") < at("deleted deployment/current"));
     }
 

@@ -39,7 +39,11 @@ fn data_is_kept(kinds: &Kinds, plan: &Plan, destroy: &BTreeSet<Id>) -> Result<()
         Action::Delete => "delete",
         _ => "replace",
     };
-    let fields: Vec<&str> = first.changes.iter().map(|change| change.path.as_str()).collect();
+    let fields: Vec<&str> = first
+        .changes
+        .iter()
+        .map(|change| change.path.as_str())
+        .collect();
     let because = if fields.is_empty() {
         String::new()
     } else {
@@ -47,10 +51,16 @@ fn data_is_kept(kinds: &Kinds, plan: &Plan, destroy: &BTreeSet<Id>) -> Result<()
     };
     Err(Error::new(
         ErrorKind::Refused,
-        format!("the plan would {what} {}, and the data in it{because}", first.id),
+        format!(
+            "the plan would {what} {}, and the data in it{because}",
+            first.id
+        ),
     )
     .hint("nothing was changed; put back what infra.toml said before")
-    .hint(format!("or, to lose that data: --allow-destroy {}", first.id)))
+    .hint(format!(
+        "or, to lose that data: --allow-destroy {}",
+        first.id
+    )))
 }
 
 /// A new account may have a concurrency of 10 in all; creating the function would fail half-way.

@@ -125,7 +125,7 @@ mod tests {
                 &json!({"tags": {"owner": "a", "old": "x"}, "n": 1}),
                 &json!({"tags": {"owner": "b"}, "n": 1}),
             ),
-            ["tags.old: \"x\" → -", "tags.owner: \"a\" → \"b\""]
+            ["tags.owner: \"a\" → \"b\"", "tags.old: \"x\" → -"]
         );
     }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-
 /// One thing that happened to one object. `id` is its logical id, such as `subnet/private-a`,
 /// or the name of an activity such as `build`.
 #[derive(Debug)]

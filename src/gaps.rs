@@ -70,7 +70,9 @@ impl Gaps {
         self.met
             .borrow()
             .iter()
-            .map(|((_, kind, path, why), ids)| format!("{kind} {path} ({} objects): {why}", ids.len()))
+            .map(|((_, kind, path, why), ids)| {
+                format!("{kind} {path} ({} objects): {why}", ids.len())
+            })
             .collect()
     }
 }

@@ -60,6 +60,8 @@ pub enum Reason {
     Superseded,
     /// Not deleted, since it holds what cannot be made again.
     HoldsData,
+    /// Not deleted, since the last snapshot of what is deleted could not be read without it.
+    EncryptsSnapshot,
     /// Not deleted, since what holds data stands on it.
     NeededBy(Id),
 }
@@ -90,12 +92,14 @@ pub fn up(kinds: &Kinds, wanted: Vec<Wanted>, found: Vec<Object>, gaps: &Gaps) -
 }
 
 /// What it takes to remove what the stack has. An object that holds data stays unless `destroy`
-/// names it, and with it all that it stands on, by the references in `wanted`.
+/// names it, and with it all that it stands on, by the references in `wanted`. Where a last
+/// snapshot is taken, the key that encrypts it stays.
 pub fn down(
     kinds: &Kinds,
-    wanted: Vec<Wanted>,
+    wanted: &[Wanted],
     found: Vec<Object>,
     destroy: &BTreeSet<Id>,
+    last_snapshot: bool,
     gaps: &Gaps,
 ) -> Plan {
     let needs: BTreeMap<Id, BTreeSet<Id>> = wanted
@@ -104,9 +108,16 @@ pub fn down(
         .collect();
     let mut staying: BTreeMap<Id, Reason> = BTreeMap::new();
     for object in found.iter().filter(|object| object.owned) {
-        let holds_data = kinds.get(&object.id.kind).is_some_and(Kind::data);
-        if holds_data && !destroy.contains(&object.id) {
+        if !kinds.get(&object.id.kind).is_some_and(Kind::data) {
+            continue;
+        }
+        if !destroy.contains(&object.id) {
             stay(&object.id, Reason::HoldsData, &needs, &mut staying);
+        } else if last_snapshot {
+            let keys = needs.get(&object.id).into_iter().flatten();
+            for key in keys.filter(|need| need.kind == "kms-key") {
+                staying.insert(key.clone(), Reason::EncryptsSnapshot);
+            }
         }
     }
     let mut planner = Planner::new(kinds, Vec::new(), gaps);
@@ -130,7 +141,11 @@ pub fn down(
         );
     }
     for object in gone {
-        planner.found.entry(object.id.clone()).or_default().push(object);
+        planner
+            .found
+            .entry(object.id.clone())
+            .or_default()
+            .push(object);
     }
     planner.everything_goes();
     planner.plan
@@ -252,7 +267,9 @@ impl<'a> Planner<'a> {
                 ErrorKind::Refused,
                 format!("two objects claim to be {id}: {}", ids.join(" and ")),
             )
-            .hint("delete the one that is not in use, or remove its wmctl: tags; nothing was changed"));
+            .hint(
+                "delete the one that is not in use, or remove its wmctl: tags; nothing was changed",
+            ));
         }
         let differences: Vec<Vec<Change>> = candidates
             .iter()

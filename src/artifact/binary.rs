@@ -91,7 +91,12 @@ mod tests {
 
     #[test]
     fn what_is_no_elf_is_refused() {
-        let error = check(b"#!/bin/sh", Path::new("bootstrap"), Architecture::Arm64, true);
+        let error = check(
+            b"#!/bin/sh",
+            Path::new("bootstrap"),
+            Architecture::Arm64,
+            true,
+        );
         assert!(error.unwrap_err().message.contains("not a 64-bit ELF"));
     }
 

@@ -27,7 +27,9 @@ pub async fn compile(request: &Request<'_>, events: &Events) -> Result<BTreeMap<
         .kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| {
         Error::environment("cannot run cargo")
-            .hint("install Rust from your package manager or rustup, then run the same command again")
+            .hint(
+                "install Rust from your package manager or rustup, then run the same command again",
+            )
             .because(error)
     })?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -52,7 +54,13 @@ fn command(request: &Request<'_>) -> Command {
             .arg(format!("{}.2.34", target(request.architecture())));
     }
     command
-        .args(["--profile", PROFILE, "--locked", "--bins", "--message-format=json"])
+        .args([
+            "--profile",
+            PROFILE,
+            "--locked",
+            "--bins",
+            "--message-format=json",
+        ])
         .arg("--manifest-path")
         .arg(request.crate_dir().join("Cargo.toml"));
     command
@@ -96,7 +104,10 @@ async fn binaries(stdout: Option<ChildStdout>, events: &Events) -> BTreeMap<Stri
             continue;
         };
         crates += 1;
-        events.waiting("build", format!("cargo: {crates} crates, last {}", target.name));
+        events.waiting(
+            "build",
+            format!("cargo: {crates} crates, last {}", target.name),
+        );
         if let Some(executable) = message.executable {
             binaries.insert(target.name, executable);
         }
@@ -117,7 +128,9 @@ async fn diagnostics(stderr: Option<ChildStderr>) -> String {
 /// Cargo's own words, and what to install where the cross build lacks something.
 fn explain(request: &Request<'_>, log: &str) -> Error {
     let error = Error::failed("the function did not build; nothing was changed");
-    if !request.native && (log.contains("no such command: `zigbuild`") || log.contains("no such subcommand")) {
+    if !request.native
+        && (log.contains("no such command: `zigbuild`") || log.contains("no such subcommand"))
+    {
         return Error::environment(
             "cargo-zigbuild is missing; it links the function for Lambda's C library",
         )
@@ -160,13 +173,19 @@ mod tests {
         let error = explained("error: no such command: `zigbuild`");
         assert!(error.message.contains("cargo-zigbuild is missing"));
         let error = explained("error[E0463]: can't find crate for `core`");
-        assert_eq!(error.hints[0], "`rustup target add aarch64-unknown-linux-gnu`");
+        assert_eq!(
+            error.hints[0],
+            "`rustup target add aarch64-unknown-linux-gnu`"
+        );
         let error = explained("Error: Failed to find zig");
         assert!(error.hints[0].contains("ziglang"));
     }
 
     #[test]
     fn a_compiler_error_is_shown_as_cargo_gave_it() {
-        assert_eq!(explained("error[E0308]: mismatched types").causes(), ["error[E0308]: mismatched types"]);
+        assert_eq!(
+            explained("error[E0308]: mismatched types").causes(),
+            ["error[E0308]: mismatched types"]
+        );
     }
 }

@@ -59,7 +59,9 @@ impl Request<'_> {
     fn store(&self) -> PathBuf {
         let target = format!("{:?}", self.architecture()).to_lowercase();
         let libc = if self.native { "native" } else { "al2023" };
-        self.base.join(".wmctl/build").join(format!("{target}-{libc}"))
+        self.base
+            .join(".wmctl/build")
+            .join(format!("{target}-{libc}"))
     }
 }
 
@@ -81,7 +83,10 @@ pub async fn artifacts(request: &Request<'_>, events: &Events) -> Result<Artifac
     let fingerprint = sources::fingerprint(request)?;
     let store = request.store();
     if let Some(by_name) = kept(&store, &fingerprint) {
-        return Ok(Artifacts { by_name, migrations });
+        return Ok(Artifacts {
+            by_name,
+            migrations,
+        });
     }
     let started = Instant::now();
     events.note("compiling the function; the first time takes some minutes");
@@ -94,11 +99,17 @@ pub async fn artifacts(request: &Request<'_>, events: &Events) -> Result<Artifac
             .ok_or_else(|| Error::failed(format!("the function crate has no binary `{name}`")))?;
         let binary = std::fs::read(path).map_err(|error| cannot("read", path, error))?;
         binary::check(&binary, path, request.architecture(), request.native)?;
-        by_name.insert(name.to_owned(), package::zip(&binary, &request.database_ca)?);
+        by_name.insert(
+            name.to_owned(),
+            package::zip(&binary, &request.database_ca)?,
+        );
     }
     keep(&store, &fingerprint, &by_name)?;
     events.done("build", "compiled and packed", started.elapsed());
-    Ok(Artifacts { by_name, migrations })
+    Ok(Artifacts {
+        by_name,
+        migrations,
+    })
 }
 
 /// The zips of the last build. Where the sources have changed since, their hash is not known.
@@ -118,7 +129,10 @@ pub fn last(request: &Request<'_>) -> Result<Artifacts> {
             .collect()
     };
     let by_name = kept(&request.store(), &fingerprint).unwrap_or_else(unknown);
-    Ok(Artifacts { by_name, migrations })
+    Ok(Artifacts {
+        by_name,
+        migrations,
+    })
 }
 
 const FINGERPRINT: &str = "sources.sha256";

@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 
 /// `bootstrap`, which the runtime starts, and the authorities that it trusts for the database.
 pub fn zip(binary: &[u8], database_ca: &[u8]) -> Result<Artifact> {
-    let failed = |error: zip::result::ZipError| Error::failed("cannot write the zip").because(error);
+    let failed =
+        |error: zip::result::ZipError| Error::failed("cannot write the zip").because(error);
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, mode, bytes) in [
         ("bootstrap", 0o755, binary),

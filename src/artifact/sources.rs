@@ -40,13 +40,21 @@ pub fn migrations(dir: &Path) -> Result<String> {
     collect(dir, &mut files)?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
     if files.is_empty() {
-        return Err(Error::usage(format!("no migrations (*.sql) in {}", dir.display())));
+        return Err(Error::usage(format!(
+            "no migrations (*.sql) in {}",
+            dir.display()
+        )));
     }
     files.sort();
     let mut hasher = Sha256::new();
     for path in files {
         let content = fs::read_to_string(&path).map_err(|error| cannot("read", &path, error))?;
-        hasher.update(path.file_name().unwrap_or_default().to_string_lossy().as_bytes());
+        hasher.update(
+            path.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .as_bytes(),
+        );
         hasher.update([0]);
         hasher.update(content.replace("\r\n", "\n").as_bytes());
         hasher.update([0]);
@@ -98,6 +106,11 @@ mod tests {
     #[test]
     fn a_directory_without_migrations_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(migrations(dir.path()).unwrap_err().message.contains("no migrations"));
+        assert!(
+            migrations(dir.path())
+                .unwrap_err()
+                .message
+                .contains("no migrations")
+        );
     }
 }

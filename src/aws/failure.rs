@@ -54,7 +54,11 @@ impl Error {
     /// Whether AWS answered with this code and a message that contains `text`.
     pub fn is(&self, code: &str, text: &str) -> bool {
         self.aws.as_ref().is_some_and(|failure| {
-            failure.code == code && failure.message.to_lowercase().contains(&text.to_lowercase())
+            failure.code == code
+                && failure
+                    .message
+                    .to_lowercase()
+                    .contains(&text.to_lowercase())
         })
     }
 }
@@ -74,14 +78,21 @@ where
             };
             refused(failure, service.raw().status().as_u16(), object)
         }
-        SdkError::TimeoutError(_) => unreachable_service(operation, object, "no answer in time", error),
-        SdkError::DispatchFailure(dispatch) if dispatch.is_user() || no_credentials(&error) => {
-            Error::new(Kind::Access, format!("no AWS credentials for {operation} ({object})"))
-                .hint("run `aws configure` or `aws sso login`, or set AWS_PROFILE or --profile")
-                .hint("without an account: `wmctl up --local`")
-                .because(error)
+        SdkError::TimeoutError(_) => {
+            unreachable_service(operation, object, "no answer in time", error)
         }
-        SdkError::DispatchFailure(_) => unreachable_service(operation, object, "cannot connect", error),
+        SdkError::DispatchFailure(dispatch) if dispatch.is_user() || no_credentials(&error) => {
+            Error::new(
+                Kind::Access,
+                format!("no AWS credentials for {operation} ({object})"),
+            )
+            .hint("run `aws configure` or `aws sso login`, or set AWS_PROFILE or --profile")
+            .hint("without an account: `wmctl up --local`")
+            .because(error)
+        }
+        SdkError::DispatchFailure(_) => {
+            unreachable_service(operation, object, "cannot connect", error)
+        }
         _ => Error::failed(format!("{operation} failed for {object}")).because(error),
     }
 }
@@ -89,8 +100,8 @@ where
 fn no_credentials(error: &dyn std::error::Error) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        let text = error.to_string();
-        if text.contains("credentials provider") || text.contains("no providers in chain") {
+        let text = error.to_string().to_lowercase();
+        if text.contains("credential") || text.contains("profile") {
             return true;
         }
         next = error.source();
@@ -116,12 +127,20 @@ fn refused(failure: Failure, status: u16, object: &str) -> Error {
             Kind::Access,
             Some("the credentials have expired: run `aws sso login`, or renew them"),
         ),
-        "InvalidClientTokenId" | "UnrecognizedClientException" | "AuthFailure"
-        | "SignatureDoesNotMatch" | "IncompleteSignature" | "InvalidSignatureException" => (
+        "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "AuthFailure"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "InvalidSignatureException" => (
             Kind::Access,
-            Some("AWS does not know these credentials in this region: check --profile, and that the region is enabled for the account"),
+            Some(
+                "AWS does not know these credentials in this region: check --profile, and that the region is enabled for the account",
+            ),
         ),
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation"
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
         | "AuthorizationError" => (
             Kind::Access,
             Some("the caller's IAM policy lacks this permission"),

@@ -54,8 +54,11 @@ impl Call {
             Error::usage("no such API key").hint(format!("infra.toml has: {}", names.join(", ")))
         })?;
         let api_id = session.api_id().await?.ok_or_else(|| {
-            Error::failed(format!("the stack {} has no endpoint yet", session.stack.prefix()))
-                .hint("run `wmctl up` first")
+            Error::failed(format!(
+                "the stack {} has no endpoint yet",
+                session.stack.prefix()
+            ))
+            .hint("run `wmctl up` first")
         })?;
         let key = key(&secretsmanager::value(&session.aws, secret).await?, secret)?;
         let (url, host) = session.endpoint(&api_id);
@@ -63,7 +66,8 @@ impl Call {
         session.close().await;
         let (status, text) = post(url, host, key, body).await?;
         printer.data(&text);
-        let success = serde_json::from_str::<Value>(&text).is_ok_and(|answer| answer["success"] == true);
+        let success =
+            serde_json::from_str::<Value>(&text).is_ok_and(|answer| answer["success"] == true);
         Ok(if status == 200 && success {
             ExitCode::SUCCESS
         } else {
@@ -76,9 +80,9 @@ fn params(pairs: &[String]) -> Result<Map<String, Value>> {
     pairs
         .iter()
         .map(|pair| {
-            let (name, value) = pair.split_once('=').ok_or_else(|| {
-                Error::usage(format!("`{pair}` is not of the form key=value"))
-            })?;
+            let (name, value) = pair
+                .split_once('=')
+                .ok_or_else(|| Error::usage(format!("`{pair}` is not of the form key=value")))?;
             let json = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
             Ok((name.to_owned(), json))
         })
@@ -100,7 +104,12 @@ fn key(stored: &SecretString, secret: &str) -> Result<SecretString> {
         })
 }
 
-async fn post(url: String, host: Option<String>, key: SecretString, body: Value) -> Result<(u16, String)> {
+async fn post(
+    url: String,
+    host: Option<String>,
+    key: SecretString,
+    body: Value,
+) -> Result<(u16, String)> {
     let call = move || {
         // What is on loopback is behind no proxy.
         let proxy = host.is_none().then(ureq::Proxy::try_from_env).flatten();
@@ -139,7 +148,13 @@ mod tests {
 
     #[test]
     fn parameters_are_json_where_they_read_as_json() {
-        let pairs = ["limit=10", "ip=10.0.0.1", "types=[\"xss\"]", "user=\"42\"", "path=/a=b"];
+        let pairs = [
+            "limit=10",
+            "ip=10.0.0.1",
+            "types=[\"xss\"]",
+            "user=\"42\"",
+            "path=/a=b",
+        ];
         let params = params(&pairs.map(str::to_owned)).unwrap();
         assert_eq!(
             Value::Object(params),

@@ -15,8 +15,8 @@ use crate::report::{plan_json, plan_text};
 /// Remove the stack, but for what holds data
 ///
 /// The database stays, with all that it stands on, unless --allow-destroy names it; a last
-/// snapshot is taken even then. Secrets can be restored for 30 days, and so can the key that
-/// encrypts everything: it is scheduled for deletion, not deleted.
+/// snapshot is taken even then, and the key that encrypts it stays. Secrets can be restored for
+/// 30 days; the key's deletion, too, can be cancelled for as long.
 #[derive(Debug, Args)]
 pub struct Down {
     /// Delete an object that holds data, too, such as db-instance/main
@@ -36,9 +36,10 @@ impl Down {
         let view = session.view(Build::Never).await?;
         let plan = plan::down(
             &session.kinds,
-            view.wanted.clone(),
+            &view.wanted,
             view.found.clone(),
             &destroy,
+            session.takes_last_snapshot(),
             &session.gaps,
         );
         session.printer.message(&plan_text(&plan));

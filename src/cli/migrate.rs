@@ -30,7 +30,10 @@ impl Migrate {
         if !self.status {
             if pending > 0 {
                 session.printer.message(&table(&state));
-                session.confirm(&format!("Apply {pending} migrations in {}?", session.place()))?;
+                session.confirm(&format!(
+                    "Apply {pending} migrations in {}?",
+                    session.place()
+                ))?;
             }
             if let Some(server) = session.database_server() {
                 let database = &session.config.database.name;
@@ -57,7 +60,11 @@ fn list<'a>(state: &'a Value, name: &str) -> &'a [Value] {
 
 /// A line for each migration: version, name, when it was applied and how long it took.
 fn table(state: &Value) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
     let mut lines: Vec<String> = list(state, "applied")
         .iter()
         .map(|migration| {
@@ -71,7 +78,11 @@ fn table(state: &Value) -> String {
         })
         .collect();
     lines.extend(list(state, "pending").iter().map(|migration| {
-        format!("pending  {}  {}", text(&migration["version"]), text(&migration["name"]))
+        format!(
+            "pending  {}  {}",
+            text(&migration["version"]),
+            text(&migration["name"])
+        )
     }));
     lines.push(format!(
         "{} applied, {} pending, {} new",

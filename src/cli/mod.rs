@@ -45,6 +45,8 @@ Exit codes:
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools)] // independent switches
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The stack's description
     #[arg(long, global = true, value_name = "FILE", default_value = "infra.toml")]
@@ -75,7 +77,13 @@ pub struct Global {
     pub verbose: bool,
 
     /// Steps to leave out where there is a control plane only
-    #[arg(long, global = true, value_enum, value_delimiter = ',', value_name = "STEP,…")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "STEP,…"
+    )]
     pub skip: Vec<Skip>,
 }
 

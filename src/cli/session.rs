@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use futures::future::BoxFuture;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use include_dir::{Dir, include_dir};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -161,16 +161,26 @@ impl Session {
                 crate::error::Kind::Refused,
                 "not confirmed; nothing was changed",
             )),
-            None => Err(Error::usage("there is no terminal to ask on; nothing was changed")
-                .hint("add --yes to go ahead without a question")),
+            None => Err(
+                Error::usage("there is no terminal to ask on; nothing was changed")
+                    .hint("add --yes to go ahead without a question"),
+            ),
         }
+    }
+
+    /// Whether deleting the database leaves a last snapshot of it. An emulator's holds nothing.
+    pub fn takes_last_snapshot(&self) -> bool {
+        self.aws.emulator.is_none() && !self.options.skip_final_snapshot
     }
 
     /// Where the calls go, in words: account and region are what an operator must not mistake.
     pub fn place(&self) -> String {
         let region = &self.stack.region;
         match &self.aws.target {
-            Target::Aws => format!("AWS account {}, {region}, as {}", self.stack.account, self.aws.caller),
+            Target::Aws => format!(
+                "AWS account {}, {region}, as {}",
+                self.stack.account, self.aws.caller
+            ),
             Target::Local(url) => format!("the local cloud at {url}, {region}"),
             Target::Endpoint(url) => format!("{url}, account {}, {region}", self.stack.account),
         }
@@ -189,7 +199,9 @@ impl Session {
     }
 
     pub fn database_server(&self) -> Option<&dyn DatabaseServer> {
-        self.local.as_ref().map(|local| local as &dyn DatabaseServer)
+        self.local
+            .as_ref()
+            .map(|local| local as &dyn DatabaseServer)
     }
 
     /// The secrets that hold the API keys' values: name of the key, name of the secret.
@@ -216,7 +228,11 @@ impl Session {
             return (format!("{base}/{stage}{path}"), Some(host));
         }
         let region = &self.stack.region;
-        let suffix = if self.stack.partition() == "aws-cn" { ".cn" } else { "" };
+        let suffix = if self.stack.partition() == "aws-cn" {
+            ".cn"
+        } else {
+            ""
+        };
         let host = format!("{api_id}.execute-api.{region}.amazonaws.com{suffix}");
         (format!("https://{host}/{stage}{path}"), None)
     }
@@ -258,7 +274,8 @@ impl Session {
             }
         };
         std::fs::read(&file).map_err(|error| {
-            let error = Error::environment(format!("cannot read {}", file.display())).because(error);
+            let error =
+                Error::environment(format!("cannot read {}", file.display())).because(error);
             match self.local {
                 Some(_) => error.hint("`wmctl local start` makes it"),
                 None => error.hint("check [database] ca_file in infra.toml"),
@@ -268,8 +285,9 @@ impl Session {
 
     fn contract(&self) -> Result<Value> {
         let path = self.base.join(&self.config.api.contract);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| Error::usage(format!("cannot read {}", path.display())).because(error))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Error::usage(format!("cannot read {}", path.display())).because(error)
+        })?;
         serde_json::from_str(&text)
             .map_err(|error| Error::usage(format!("{} is not JSON", path.display())).because(error))
     }
@@ -287,7 +305,11 @@ impl Session {
             .unwrap_or_default()
             .into_iter()
             // Local and wavelength zones have no Lambda and no RDS.
-            .filter(|zone| zone.zone_type.as_deref().is_none_or(|kind| kind == "availability-zone"))
+            .filter(|zone| {
+                zone.zone_type
+                    .as_deref()
+                    .is_none_or(|kind| kind == "availability-zone")
+            })
             .filter_map(|zone| zone.zone_name)
             .collect();
         zones.sort();
@@ -351,7 +373,8 @@ impl DatabaseServer for Local {
         administrator: &'a str,
         password: &'a SecretString,
     ) -> BoxFuture<'a, Result<()>> {
-        self.provision_database(database, administrator, password).boxed()
+        self.provision_database(database, administrator, password)
+            .boxed()
     }
 
     fn remove<'a>(

@@ -87,7 +87,11 @@ fn text(document: &Value, place: &str) -> String {
     };
     let pending = document["pending_changes"].as_array().map_or(0, Vec::len);
     let mut lines = vec![
-        format!("stack     {}-{} in {place}", shown(&document["stack"]), shown(&document["environment"])),
+        format!(
+            "stack     {}-{} in {place}",
+            shown(&document["stack"]),
+            shown(&document["environment"])
+        ),
         format!("endpoint  {}", shown(&document["endpoint"])),
         format!("database  {}", shown(&document["database"])),
         format!(
@@ -98,7 +102,11 @@ fn text(document: &Value, place: &str) -> String {
         format!("health    {health}"),
     ];
     for key in document["api_keys"].as_array().into_iter().flatten() {
-        lines.push(format!("api key   {}: in the secret {}", shown(&key["name"]), shown(&key["secret"])));
+        lines.push(format!(
+            "api key   {}: in the secret {}",
+            shown(&key["name"]),
+            shown(&key["secret"])
+        ));
     }
     lines.push(match pending {
         0 => format!("changes   none pending; {} objects", document["objects"]),

@@ -29,7 +29,12 @@ impl Up {
         let destroy = parse_ids(&self.allow_destroy)?;
         let session = Session::open(global).await?;
         let view = session.view(Build::IfChanged).await?;
-        let plan = plan::up(&session.kinds, view.wanted.clone(), view.found.clone(), &session.gaps)?;
+        let plan = plan::up(
+            &session.kinds,
+            view.wanted.clone(),
+            view.found.clone(),
+            &session.gaps,
+        )?;
         crate::checks::check(&session.kinds, &plan, &destroy, &view.facts)?;
         session.printer.message(&plan_text(&plan));
         let outcome = if plan.is_empty() {
@@ -62,7 +67,9 @@ pub async fn carry_out(session: &Session, plan: &Plan, view: &View) -> Result<Ou
 /// Says what became of the plan, and where the endpoint and the keys are.
 async fn finish(session: Session, plan: &Plan, outcome: &Outcome) -> Result<ExitCode> {
     let api = outcome.known.iter().find(|(id, _)| id.kind == "rest-api");
-    let api = api.and_then(|(_, attributes)| attributes.get("id")).cloned();
+    let api = api
+        .and_then(|(_, attributes)| attributes.get("id"))
+        .cloned();
     let endpoint = api.map(|id| session.endpoint(&id));
     let keys = session.key_secrets();
     let calls = session.aws.calls.count();

@@ -28,15 +28,29 @@ fn found(id: &str, aws_id: &str, value: Value) -> Object {
 
 fn network(cidr: &str) -> Vec<Wanted> {
     vec![
-        wanted("subnet/private-a", json!({"vpc": "${vpc/main}", "cidr": "10.0.0.0/20"})),
-        wanted("vpc/main", json!({"cidr": cidr, "tags": {"owner": "security"}})),
+        wanted(
+            "subnet/private-a",
+            json!({"vpc": "${vpc/main}", "cidr": "10.0.0.0/20"}),
+        ),
+        wanted(
+            "vpc/main",
+            json!({"cidr": cidr, "tags": {"owner": "security"}}),
+        ),
     ]
 }
 
 fn account() -> Vec<Object> {
     vec![
-        found("vpc/main", "vpc-1", json!({"cidr": "10.0.0.0/16", "tags": {"owner": "security"}})),
-        found("subnet/private-a", "subnet-1", json!({"vpc": "vpc-1", "cidr": "10.0.0.0/20"})),
+        found(
+            "vpc/main",
+            "vpc-1",
+            json!({"cidr": "10.0.0.0/16", "tags": {"owner": "security"}}),
+        ),
+        found(
+            "subnet/private-a",
+            "subnet-1",
+            json!({"vpc": "vpc-1", "cidr": "10.0.0.0/20"}),
+        ),
     ]
 }
 
@@ -89,7 +103,11 @@ fn what_cannot_change_in_place_is_replaced_with_what_stands_on_it() {
 #[test]
 fn what_nobody_asked_for_goes() {
     let mut account = account();
-    account.push(found("subnet/private-b", "subnet-2", json!({"vpc": "vpc-1"})));
+    account.push(found(
+        "subnet/private-b",
+        "subnet-2",
+        json!({"vpc": "vpc-1"}),
+    ));
     insta::assert_snapshot!(text(network("10.0.0.0/16"), account), @r"
       - DELETE   subnet/private-b  not wanted
     Plan: 0 to create, 0 to update, 0 to replace, 1 to delete; 2 unchanged.
@@ -100,22 +118,43 @@ fn what_nobody_asked_for_goes() {
 fn two_objects_under_one_id_stop_the_plan_and_are_both_named() {
     let mut account = account();
     account.push(found("vpc/main", "vpc-2", json!({})));
-    let error = up(&resources::all(), network("10.0.0.0/16"), account, &Gaps::default());
+    let error = up(
+        &resources::all(),
+        network("10.0.0.0/16"),
+        account,
+        &Gaps::default(),
+    );
     let error = error.unwrap_err();
-    assert_eq!(error.message, "two objects claim to be vpc/main: vpc-1 and vpc-2");
+    assert_eq!(
+        error.message,
+        "two objects claim to be vpc/main: vpc-1 and vpc-2"
+    );
 }
 
 #[test]
 fn an_object_with_our_name_and_not_our_tags_stops_the_plan() {
     let mut account = account();
     account[0].owned = false;
-    let error = up(&resources::all(), network("10.0.0.0/16"), account, &Gaps::default());
-    assert!(error.unwrap_err().message.contains("`vpc-1` exists already"));
+    let error = up(
+        &resources::all(),
+        network("10.0.0.0/16"),
+        account,
+        &Gaps::default(),
+    );
+    assert!(
+        error
+            .unwrap_err()
+            .message
+            .contains("`vpc-1` exists already")
+    );
 }
 
 fn versions(revision_of_function: &str) -> Vec<Wanted> {
     vec![
-        wanted("function/chatbot", json!({"code_sha256": revision_of_function})),
+        wanted(
+            "function/chatbot",
+            json!({"code_sha256": revision_of_function}),
+        ),
         wanted(
             "function-version/chatbot",
             json!({"revision": "${function/chatbot.revision}"}),
@@ -129,16 +168,23 @@ fn versions(revision_of_function: &str) -> Vec<Wanted> {
 
 /// An account whose version 7 was published from code "a", with older versions beside it.
 fn published() -> Vec<Object> {
-    let revision = planned(versions("a"), vec![]).known[&Id::new("function", "chatbot")]
-        ["revision"]
-        .clone();
+    let revision =
+        planned(versions("a"), vec![]).known[&Id::new("function", "chatbot")]["revision"].clone();
     let mut objects = vec![
         found("function/chatbot", "chatbot", json!({"code_sha256": "a"})),
         found("function-alias/chatbot", "live", json!({"version": "7"})),
-        found("function-version/chatbot", "7", json!({"revision": revision})),
+        found(
+            "function-version/chatbot",
+            "7",
+            json!({"revision": revision}),
+        ),
     ];
     objects.extend(["6", "5", "4", "3", "2"].map(|version| {
-        found("function-version/chatbot", version, json!({"revision": version}))
+        found(
+            "function-version/chatbot",
+            version,
+            json!({"revision": version}),
+        )
     }));
     objects
 }
@@ -155,7 +201,18 @@ fn an_unchanged_function_publishes_nothing_and_keeps_three_old_versions() {
 #[test]
 fn new_code_makes_a_new_version_and_moves_the_alias() {
     let account: Vec<Object> = published().into_iter().take(3).collect();
-    insta::assert_snapshot!(text(versions("b"), account), @"");
+    let text = text(versions("b"), account);
+    insta::with_settings!({filters => vec![("[0-9a-f]{12}", "(hash)")]}, {
+        insta::assert_snapshot!(text, @r#"
+          ~ update   function/chatbot          differs
+                code_sha256: "a" → "b"
+          + renew    function-version/chatbot  revision changes
+                revision: "(hash)" → "(hash)"
+          ~ update   function-alias/chatbot    differs
+                version: "7" → (of function-version/chatbot)
+        Plan: 0 to create, 2 to update, 1 to replace, 0 to delete; 0 unchanged.
+        "#);
+    });
 }
 
 #[test]
@@ -173,7 +230,10 @@ fn database() -> (Vec<Wanted>, Vec<Object>) {
     let wanted = vec![
         wanted("vpc/main", json!({})),
         wanted("db-subnet-group/main", json!({"vpc": "${vpc/main}"})),
-        wanted("db-instance/main", json!({"group": "${db-subnet-group/main}"})),
+        wanted(
+            "db-instance/main",
+            json!({"group": "${db-subnet-group/main}"}),
+        ),
         wanted("topic/alarms", json!({})),
     ];
     let found = vec![
@@ -189,16 +249,66 @@ fn database() -> (Vec<Wanted>, Vec<Object>) {
 fn down_keeps_data_and_what_it_stands_on() {
     let (wanted, found) = database();
     let destroy = BTreeSet::new();
-    let plan = down(&resources::all(), wanted, found, &destroy, &Gaps::default());
-    insta::assert_snapshot!(plan_text(&plan), @"");
+    let plan = down(
+        &resources::all(),
+        &wanted,
+        found,
+        &destroy,
+        false,
+        &Gaps::default(),
+    );
+    insta::assert_snapshot!(plan_text(&plan), @r"
+      - DELETE   topic/alarms          not wanted
+        keep     vpc/main              db-subnet-group/main stands on it
+        keep     db-subnet-group/main  db-instance/main stands on it
+        keep     db-instance/main      holds data; goes only with --allow-destroy db-instance/main
+    Plan: 0 to create, 0 to update, 0 to replace, 1 to delete; 3 unchanged.
+    ");
 }
 
 #[test]
 fn down_deletes_data_that_is_named() {
     let (wanted, found) = database();
     let destroy = BTreeSet::from([Id::new("db-instance", "main")]);
-    let plan = down(&resources::all(), wanted, found, &destroy, &Gaps::default());
+    let plan = down(
+        &resources::all(),
+        &wanted,
+        found,
+        &destroy,
+        false,
+        &Gaps::default(),
+    );
     assert_eq!(plan.count(Action::Delete), 4);
+}
+
+#[test]
+fn the_key_stays_with_the_last_snapshot() {
+    let wanted = vec![
+        wanted("kms-key/main", json!({})),
+        wanted("db-instance/main", json!({"key": "${kms-key/main}"})),
+    ];
+    let found = vec![
+        found("kms-key/main", "key", json!({})),
+        found("db-instance/main", "instance", json!({})),
+    ];
+    let destroy = BTreeSet::from([Id::new("db-instance", "main")]);
+    let plan = |last_snapshot| {
+        let found = found.clone();
+        down(
+            &resources::all(),
+            &wanted,
+            found,
+            &destroy,
+            last_snapshot,
+            &Gaps::default(),
+        )
+    };
+    insta::assert_snapshot!(plan_text(&plan(true)), @r"
+      - DELETE   db-instance/main  not wanted
+        keep     kms-key/main      encrypts the database's last snapshot
+    Plan: 0 to create, 0 to update, 0 to replace, 1 to delete; 1 unchanged.
+    ");
+    assert_eq!(plan(false).count(Action::Delete), 2);
 }
 
 #[test]

@@ -82,6 +82,7 @@ pub fn error_json(error: &Error) -> Value {
 
 /// The error, its causes, and its hints, a line each.
 pub fn error_text(error: &Error, colours: bool) -> String {
+    use std::fmt::Write;
     let paint = |code: &str, text: &str| {
         if colours {
             format!("\u{1b}[{code}m{text}\u{1b}[0m")
@@ -91,10 +92,11 @@ pub fn error_text(error: &Error, colours: bool) -> String {
     };
     let mut text = format!("{} {}\n", paint("1;31", "error:"), error.message.trim_end());
     for cause in error.causes() {
-        text.push_str(&format!("  because: {}\n", cause.trim_end().replace('\n', "\n    ")));
+        let cause = cause.trim_end().replace('\n', "\n    ");
+        let _ = writeln!(text, "  because: {cause}");
     }
     for hint in &error.hints {
-        text.push_str(&format!("{} {hint}\n", paint("1;36", "hint:")));
+        let _ = writeln!(text, "{} {hint}", paint("1;36", "hint:"));
     }
     text
 }

@@ -10,7 +10,9 @@ use crate::plan::{Action, Plan, Reason, Step};
 pub fn plan_text(plan: &Plan) -> String {
     let mut text = String::new();
     let width = plan
-        .changes()
+        .steps
+        .iter()
+        .filter(|step| step.action != Action::Keep || is_left(step))
         .map(|step| step.id.to_string().len())
         .max()
         .unwrap_or_default();
@@ -33,7 +35,12 @@ pub fn plan_text(plan: &Plan) -> String {
         }
     }
     for step in plan.steps.iter().filter(|step| is_left(step)) {
-        let _ = writeln!(text, "    keep     {:<width$}  {}", step.id.to_string(), reason(step));
+        let _ = writeln!(
+            text,
+            "    keep     {:<width$}  {}",
+            step.id.to_string(),
+            reason(step)
+        );
     }
     let _ = write!(text, "{}", summary(plan));
     text
@@ -41,7 +48,10 @@ pub fn plan_text(plan: &Plan) -> String {
 
 fn summary(plan: &Plan) -> String {
     if plan.is_empty() {
-        return format!("No changes: {} objects are as wanted.", plan.count(Action::Keep));
+        return format!(
+            "No changes: {} objects are as wanted.",
+            plan.count(Action::Keep)
+        );
     }
     format!(
         "Plan: {} to create, {} to update, {} to replace, {} to delete; {} unchanged.",
@@ -54,16 +64,18 @@ fn summary(plan: &Plan) -> String {
 }
 
 fn is_left(step: &Step) -> bool {
-    matches!(step.reason, Reason::HoldsData | Reason::NeededBy(_))
+    matches!(
+        step.reason,
+        Reason::HoldsData | Reason::EncryptsSnapshot | Reason::NeededBy(_)
+    )
 }
 
 fn sign(action: Action) -> &'static str {
     match action {
         Action::Keep => "",
-        Action::Create => "+",
+        Action::Create | Action::Supersede => "+",
         Action::Update => "~",
         Action::Replace => "-/+",
-        Action::Supersede => "+",
         Action::Delete => "-",
     }
 }
@@ -92,6 +104,7 @@ fn reason(step: &Step) -> String {
         Reason::NotWanted => "not wanted".to_owned(),
         Reason::Superseded => "superseded".to_owned(),
         Reason::HoldsData => format!("holds data; goes only with --allow-destroy {}", step.id),
+        Reason::EncryptsSnapshot => "encrypts the database's last snapshot".to_owned(),
         Reason::NeededBy(id) => format!("{id} stands on it"),
     }
 }

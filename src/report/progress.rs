@@ -77,7 +77,10 @@ impl Drawing {
     fn waiting(&mut self, id: &str, reason: String) {
         if let Some(bar) = self.running.get(id) {
             bar.set_message(format!("– waiting for {reason}"));
-        } else if self.bars.is_none() && self.said.get(id) != Some(&reason) && !reason.starts_with("cargo: ") {
+        } else if self.bars.is_none()
+            && self.said.get(id) != Some(&reason)
+            && !reason.starts_with("cargo: ")
+        {
             self.line(&format!("  … {id} waits for {reason}"));
             self.said.insert(id.to_owned(), reason);
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::marker::PhantomData;
 
-use futures::future::BoxFuture;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -71,11 +71,8 @@ pub trait DatabaseServer: Send + Sync {
     ) -> BoxFuture<'a, Result<()>>;
 
     /// Removes both, data and all.
-    fn remove<'a>(
-        &'a self,
-        database: &'a str,
-        administrator: &'a str,
-    ) -> BoxFuture<'a, Result<()>>;
+    fn remove<'a>(&'a self, database: &'a str, administrator: &'a str)
+    -> BoxFuture<'a, Result<()>>;
 }
 
 /// What the operator asked of this run and steps must honour.

@@ -22,7 +22,10 @@ fn default_stack() -> Vec<Wanted> {
         contract: &json!({}),
         zones: &zones,
     };
-    all().iter().flat_map(|kind| kind.wanted(&scope).unwrap()).collect()
+    all()
+        .iter()
+        .flat_map(|kind| kind.wanted(&scope).unwrap())
+        .collect()
 }
 
 #[test]
@@ -32,7 +35,11 @@ fn every_reference_is_to_something_wanted() {
     assert_eq!(ids.len(), wanted.len(), "two objects share an id");
     for object in &wanted {
         for id in references(&object.value).iter().chain(&object.after) {
-            assert!(ids.contains(id), "{} needs {id}, which nobody wants", object.id);
+            assert!(
+                ids.contains(id),
+                "{} needs {id}, which nobody wants",
+                object.id
+            );
         }
     }
 }
@@ -44,7 +51,11 @@ fn every_reference_is_to_a_kind_that_is_needed() {
     for object in default_stack() {
         let needs = kinds.get(&object.id.kind).unwrap().needs();
         for id in references(&object.value) {
-            assert!(needs.contains(&id.kind.as_str()), "{} refers to {id}", object.id);
+            assert!(
+                needs.contains(&id.kind.as_str()),
+                "{} refers to {id}",
+                object.id
+            );
         }
     }
 }
@@ -52,11 +63,16 @@ fn every_reference_is_to_a_kind_that_is_needed() {
 #[test]
 fn kinds_do_not_need_each_other_in_a_circle() {
     let kinds = all();
-    let mut left: BTreeMap<&str, &[&str]> =
-        kinds.iter().map(|kind| (kind.name(), kind.needs())).collect();
+    let mut left: BTreeMap<&str, &[&str]> = kinds
+        .iter()
+        .map(|kind| (kind.name(), kind.needs()))
+        .collect();
     for (kind, needs) in &left {
         for need in *needs {
-            assert!(left.contains_key(need), "{kind} needs {need}, which is no kind");
+            assert!(
+                left.contains_key(need),
+                "{kind} needs {need}, which is no kind"
+            );
         }
     }
     while !left.is_empty() {

@@ -41,9 +41,27 @@ async fn network(aws: &Aws, lines: &mut BTreeSet<String>) {
     let ec2 = &aws.ec2;
     list!(lines, "vpc", ec2.describe_vpcs(), vpcs, vpc_id);
     list!(lines, "subnet", ec2.describe_subnets(), subnets, subnet_id);
-    list!(lines, "route table", ec2.describe_route_tables(), route_tables, route_table_id);
-    list!(lines, "group", ec2.describe_security_groups(), security_groups, group_id);
-    list!(lines, "endpoint", ec2.describe_vpc_endpoints(), vpc_endpoints, vpc_endpoint_id);
+    list!(
+        lines,
+        "route table",
+        ec2.describe_route_tables(),
+        route_tables,
+        route_table_id
+    );
+    list!(
+        lines,
+        "group",
+        ec2.describe_security_groups(),
+        security_groups,
+        group_id
+    );
+    list!(
+        lines,
+        "endpoint",
+        ec2.describe_vpc_endpoints(),
+        vpc_endpoints,
+        vpc_endpoint_id
+    );
     list!(
         lines,
         "interface",
@@ -63,7 +81,13 @@ async fn data(aws: &Aws, lines: &mut BTreeSet<String>) {
         }
     }
     list!(lines, "alias", aws.kms.list_aliases(), aliases, alias_name);
-    list!(lines, "secret", aws.secrets.list_secrets(), secret_list, name);
+    list!(
+        lines,
+        "secret",
+        aws.secrets.list_secrets(),
+        secret_list,
+        name
+    );
     list!(
         lines,
         "database",
@@ -96,8 +120,20 @@ async fn data(aws: &Aws, lines: &mut BTreeSet<String>) {
 
 async fn compute(aws: &Aws, lines: &mut BTreeSet<String>) {
     list!(lines, "role", aws.iam.list_roles(), roles, role_name);
-    list!(lines, "log group", aws.logs.describe_log_groups(), log_groups, log_group_name);
-    list!(lines, "function", aws.lambda.list_functions(), functions, function_name);
+    list!(
+        lines,
+        "log group",
+        aws.logs.describe_log_groups(),
+        log_groups,
+        log_group_name
+    );
+    list!(
+        lines,
+        "function",
+        aws.lambda.list_functions(),
+        functions,
+        function_name
+    );
     list!(lines, "topic", aws.sns.list_topics(), topics, topic_arn);
     list!(
         lines,
@@ -121,7 +157,9 @@ async fn edge(aws: &Aws, lines: &mut BTreeSet<String>) {
     list!(lines, "plan", gateway.get_usage_plans(), items, id);
     list!(lines, "api key", gateway.get_api_keys(), items, id);
     let account = gateway.get_account().send().await.unwrap();
-    lines.insert(format!("api account role {:?}", account.cloudwatch_role_arn()));
+    // Unset and emptied are alike.
+    let role = account.cloudwatch_role_arn().unwrap_or_default();
+    lines.insert(format!("api account role {role:?}"));
     let acls = aws.waf.list_web_acls().scope(Scope::Regional);
     list!(lines, "web acl", acls, web_acls, id);
 }

@@ -1,5 +1,7 @@
 //! The help is an interface: a change to it shows here.
 
+use std::fmt::Write;
+
 use crate::project::Project;
 
 #[test]
@@ -18,7 +20,7 @@ fn the_help_of_every_command() {
         vec!["local", "start", "--help"],
     ] {
         let run = project.wmctl(&arguments).ok();
-        help.push_str(&format!("$ wmctl {}\n{}\n", arguments.join(" "), run.stdout));
+        let _ = writeln!(help, "$ wmctl {}\n{}", arguments.join(" "), run.stdout);
     }
     insta::assert_snapshot!("help", help);
 }
@@ -27,5 +29,13 @@ fn the_help_of_every_command() {
 fn an_unknown_command_names_the_nearest_one() {
     let run = Project::new().wmctl(&["stauts"]);
     assert_eq!(run.code, 2);
-    insta::assert_snapshot!(run.stderr, @"");
+    insta::assert_snapshot!(run.stderr, @r"
+    error: unrecognized subcommand 'stauts'
+
+      tip: a similar subcommand exists: 'status'
+
+    Usage: wmctl [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
 }

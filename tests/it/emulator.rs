@@ -44,7 +44,9 @@ impl Emulator {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}; run scripts/test, which installs it"));
+            .unwrap_or_else(|error| {
+                panic!("{command:?}: {error}; run scripts/test, which installs it")
+            });
         let emulator = Self {
             child,
             url: format!("http://127.0.0.1:{port}"),
@@ -64,8 +66,7 @@ impl Drop for Emulator {
 
 /// The server that scripts/test installed.
 fn program(variable: &str, path: &str) -> PathBuf {
-    std::env::var_os(variable)
-        .map_or_else(|| root().join(".wmctl/venv").join(path), PathBuf::from)
+    std::env::var_os(variable).map_or_else(|| root().join(".wmctl/venv").join(path), PathBuf::from)
 }
 
 /// A port that nothing listens on.
@@ -76,7 +77,7 @@ pub fn free_port() -> u16 {
 
 fn wait_for(port: u16) {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
         assert!(Instant::now() < deadline, "nothing listens on {address}");
         std::thread::yield_now();

@@ -8,7 +8,12 @@ fn an_emulator_that_is_not_there() {
     let url = format!("http://127.0.0.1:{}", free_port());
     let run = Project::new().wmctl(&["plan", "--no-build", "--endpoint-url", &url]);
     assert_eq!(run.code, 5, "{}", run.all());
-    assert!(run.stderr.starts_with(&format!("error: nothing answers at {url}")), "{}", run.all());
+    assert!(
+        run.stderr
+            .starts_with(&format!("error: nothing answers at {url}")),
+        "{}",
+        run.all()
+    );
     assert!(run.stderr.contains("wmctl local start"), "{}", run.all());
 }
 
@@ -39,7 +44,11 @@ fn a_region_that_does_not_exist_is_refused_before_any_call() {
     project.edit("\"us-east-1\"", "\"us-esat-1\"");
     let run = project.wmctl(&["plan", "--no-build"]);
     assert_eq!(run.code, 3, "{}", run.all());
-    assert!(run.stderr.contains("us-esat-1") && run.stderr.contains("us-east-1"), "{}", run.all());
+    assert!(
+        run.stderr.contains("us-esat-1") && run.stderr.contains("us-east-1"),
+        "{}",
+        run.all()
+    );
 }
 
 #[test]

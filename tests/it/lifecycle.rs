@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::account::{connect, listing};
-use crate::emulator::{Emulator, free_port};
+use crate::emulator::Emulator;
 use crate::project::{Project, Run};
 
 pub fn runtime() -> tokio::runtime::Runtime {
@@ -24,7 +24,14 @@ pub fn changes(run: &Run) -> u64 {
 /// Plan, up, empty plan, down, on an emulator that has no data plane.
 fn control_plane(emulator: &Emulator) -> Vec<String> {
     let project = Project::new();
-    let at = ["--endpoint-url", &emulator.url, "--skip", "migrate,health", "--json", "--yes"];
+    let at = [
+        "--endpoint-url",
+        &emulator.url,
+        "--skip",
+        "migrate,health",
+        "--json",
+        "--yes",
+    ];
     let wmctl = |arguments: &[&str]| project.wmctl(&[arguments, &at].concat());
     let runtime = runtime();
     let aws = runtime.block_on(connect(&emulator.url));
@@ -35,12 +42,24 @@ fn control_plane(emulator: &Emulator) -> Vec<String> {
         .as_array()
         .unwrap()
         .iter()
-        .map(|step| format!("{} {}", step["action"].as_str().unwrap(), step["id"].as_str().unwrap()))
+        .map(|step| {
+            format!(
+                "{} {}",
+                step["action"].as_str().unwrap(),
+                step["id"].as_str().unwrap()
+            )
+        })
         .collect();
-    assert!(planned.iter().all(|step| step.starts_with("create ")), "{planned:#?}");
+    assert!(
+        planned.iter().all(|step| step.starts_with("create ")),
+        "{planned:#?}"
+    );
 
     let up = wmctl(&["up"]).ok();
-    assert_eq!(up.json()["result"]["done"].as_array().unwrap().len(), planned.len());
+    assert_eq!(
+        up.json()["result"]["done"].as_array().unwrap().len(),
+        planned.len()
+    );
 
     let again = wmctl(&["up"]).ok();
     assert_eq!(changes(&again), 0, "{}", again.all());

@@ -30,7 +30,10 @@ impl Cloud {
             database_port: free_port(),
             said: std::cell::RefCell::default(),
         };
-        let (gateway, database) = (cloud.gateway_port.to_string(), cloud.database_port.to_string());
+        let (gateway, database) = (
+            cloud.gateway_port.to_string(),
+            cloud.database_port.to_string(),
+        );
         let ports = ["--gateway-port", &gateway, "--database-port", &database];
         cloud.run(&[&["local", "start"], &ports[..]].concat()).ok();
         cloud
@@ -109,14 +112,29 @@ fn the_stack_from_nothing_to_answers_to_nothing() {
     assert_eq!(status["health"]["ok"], true, "{status:#}");
     assert_eq!(status["pending_changes"], json!([]), "{status:#}");
     let migrations = cloud.run(&["migrate", "--local", "--json"]).ok().json();
-    assert_eq!(migrations["migrations"]["pending"], json!([]), "{migrations:#}");
+    assert_eq!(
+        migrations["migrations"]["pending"],
+        json!([]),
+        "{migrations:#}"
+    );
 
     no_secret_was_said(&cloud, &aws, &runtime);
 
     cloud.run(&["down", "--local", "--yes"]).ok();
     let kept = runtime.block_on(listing(&aws));
-    assert!(kept.iter().any(|line| line.starts_with("database ")), "{kept:#?}");
-    cloud.run(&["down", "--local", "--yes", "--allow-destroy", "db-instance/main"]).ok();
+    assert!(
+        kept.iter().any(|line| line.starts_with("database ")),
+        "{kept:#?}"
+    );
+    cloud
+        .run(&[
+            "down",
+            "--local",
+            "--yes",
+            "--allow-destroy",
+            "db-instance/main",
+        ])
+        .ok();
     let after = runtime.block_on(listing(&aws));
     let strange: Vec<_> = before.symmetric_difference(&after).collect();
     assert!(strange.is_empty(), "left behind or lost: {strange:#?}");
@@ -129,7 +147,12 @@ fn refusals(endpoint: &Endpoint, key: &str) {
         ("a wrong key", Some("wrong"), &summary, 403),
         ("no JSON", Some(key), "{", 400),
         ("no intent", Some(key), "{\"params\": {}}", 400),
-        ("an unknown intent", Some(key), "{\"intent\": \"get_trafic\"}", 400),
+        (
+            "an unknown intent",
+            Some(key),
+            "{\"intent\": \"get_trafic\"}",
+            400,
+        ),
         ("a right call", Some(key), &summary, 200),
     ];
     for (what, key, body, expected) in cases {
@@ -138,7 +161,10 @@ fn refusals(endpoint: &Endpoint, key: &str) {
         assert_eq!(answer["success"], expected == 200, "{what}: {answer}");
         assert!(answer["request_id"].is_string(), "{what}: {answer}");
         if expected != 200 {
-            assert!(answer["error"].is_string() && answer["code"].is_string(), "{what}: {answer}");
+            assert!(
+                answer["error"].is_string() && answer["code"].is_string(),
+                "{what}: {answer}"
+            );
         }
     }
 }
@@ -186,7 +212,9 @@ fn stored_rows_come_back(cloud: &Cloud, aws: &wmctl::aws::Aws, runtime: &tokio::
 
 /// Rows in MariaDB, over TLS, as the administrator.
 async fn count_by_hand(cloud: &Cloud, aws: &wmctl::aws::Aws) -> i64 {
-    let login = secretsmanager::value(aws, "watermark-chatbot-prod/database-admin").await.unwrap();
+    let login = secretsmanager::value(aws, "watermark-chatbot-prod/database-admin")
+        .await
+        .unwrap();
     let login: Value = serde_json::from_str(login.expose_secret()).unwrap();
     let status = cloud.run(&["local", "status", "--json"]).ok().json();
     let mut connection = MySqlConnectOptions::new()
@@ -213,29 +241,49 @@ fn nothing_to_do(cloud: &Cloud) {
     let again = cloud.run(&["up", "--local", "--yes", "-v"]).ok();
     assert!(again.stderr.contains("No changes"), "{}", again.all());
     assert!(!again.stderr.contains("compiling"), "{}", again.all());
-    let calls: Vec<&str> = again.stderr.lines().filter(|line| line.contains(" → ")).collect();
+    let calls: Vec<&str> = again
+        .stderr
+        .lines()
+        .filter(|line| line.contains(" → "))
+        .collect();
     assert!(calls.len() > 20, "{}", again.all());
     let writes: Vec<&&str> = calls
         .iter()
         .filter(|line| {
             let operation = line.split_whitespace().nth(1).unwrap_or_default();
             let operation = operation.rsplit('.').next().unwrap_or_default();
-            !["Describe", "Get", "List", "GET"].iter().any(|read| operation.starts_with(read))
+            !["Describe", "Get", "List", "GET"]
+                .iter()
+                .any(|read| operation.starts_with(read))
         })
         .collect();
     assert!(writes.is_empty(), "{writes:#?}");
-    let plan = cloud.run(&["plan", "--local", "--detailed-exitcode", "--json"]).ok();
+    let plan = cloud
+        .run(&["plan", "--local", "--detailed-exitcode", "--json"])
+        .ok();
     assert_eq!(changes(&plan), 0, "{}", plan.all());
 }
 
 /// A changed setting makes a new version, which callers reach through the same endpoint.
 fn new_code_and_settings_reach_callers(cloud: &Cloud, endpoint: &Endpoint, key: &str) {
-    let live = || cloud.run(&["status", "--local", "--json"]).ok().json()["versions"]["chatbot"].clone();
+    let live =
+        || cloud.run(&["status", "--local", "--json"]).ok().json()["versions"]["chatbot"].clone();
     let before = live();
-    cloud.project.edit("log_level            = \"info\"", "max_query_limit = 7");
+    cloud
+        .project
+        .edit("log_level            = \"info\"", "max_query_limit = 7");
+    cloud.project.edit(
+        "quota    = { limit = 100_000",
+        "quota    = { limit = 90_000",
+    );
     let plan = cloud.run(&["plan", "--local", "--detailed-exitcode"]);
     assert_eq!(plan.code, 2, "{}", plan.all());
-    assert!(plan.stdout.contains("environment.MAX_QUERY_LIMIT: \"1000\" → \"7\""), "{}", plan.all());
+    assert!(
+        plan.stdout
+            .contains("environment.MAX_QUERY_LIMIT: \"1000\" → \"7\""),
+        "{}",
+        plan.all()
+    );
     cloud.run(&["up", "--local", "--yes"]).ok();
     assert_ne!(live(), before);
     let body = json!({"intent": "get_access_logs", "params": {"limit": 8}}).to_string();
@@ -263,7 +311,7 @@ fn no_secret_was_said(cloud: &Cloud, aws: &wmctl::aws::Aws, runtime: &tokio::run
         stored(aws, runtime, "database-app", "password"),
         stored(aws, runtime, "api-key-chatbot", "api_key"),
     ];
-    let said = cloud.said.borrow();
+    let said = cloud.said.borrow().clone();
     let private = cloud.project.path().join(".wmctl/local");
     let mut files = Vec::new();
     files_below(cloud.project.path(), &private, &mut files);
@@ -273,14 +321,19 @@ fn no_secret_was_said(cloud: &Cloud, aws: &wmctl::aws::Aws, runtime: &tokio::run
         assert!(!said.contains(secret.as_str()), "a secret was printed");
         for file in &files {
             let content = std::fs::read(file).unwrap();
-            let found = content.windows(secret.len()).any(|part| part == secret.as_bytes());
+            let found = content
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes());
             assert!(!found, "a secret lies in {}", file.display());
         }
     }
     for log in ["gateway", "database"] {
         let status = cloud.run(&["local", "status", "--json"]).ok().json();
         let log = std::fs::read_to_string(status[log]["log"].as_str().unwrap()).unwrap_or_default();
-        assert!(secrets.iter().all(|secret| !log.contains(secret.as_str())), "a secret was logged");
+        assert!(
+            secrets.iter().all(|secret| !log.contains(secret.as_str())),
+            "a secret was logged"
+        );
     }
 }
 

@@ -21,7 +21,10 @@ pub struct Run {
 impl Run {
     /// Both streams, for messages of failed assertions.
     pub fn all(&self) -> String {
-        format!("exit {}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
+        format!(
+            "exit {}\n--- stdout\n{}\n--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
     }
 
     pub fn json(&self) -> Value {
@@ -40,13 +43,22 @@ impl Project {
     /// The default infra.toml, pointed at the workspace's crate, contract and migrations.
     pub fn new() -> Self {
         let text = std::fs::read_to_string(root().join("infra.toml")).unwrap();
-        let at = |path: &str| format!("{:?}", root().join(path));
+        let at = |path: &str| format!("\"{}\"", root().join(path).display());
         let text = text
-            .replace("crate                = \"function\"", &format!("crate = {}", at("function")))
-            .replace("dir = \"migrations\"", &format!("dir = {}", at("migrations")))
+            .replace(
+                "crate                = \"function\"",
+                &format!("crate = {}", at("function")),
+            )
+            .replace(
+                "dir = \"migrations\"",
+                &format!("dir = {}", at("migrations")),
+            )
             .replace(
                 "path     = \"/chatbot\"",
-                &format!("path = \"/chatbot\"\ncontract = {}", at("function/openapi.json")),
+                &format!(
+                    "path = \"/chatbot\"\ncontract = {}",
+                    at("function/openapi.json")
+                ),
             );
         let project = Self {
             dir: tempfile::tempdir().unwrap(),
@@ -90,7 +102,12 @@ impl Project {
             .env("CARGO_HOME", cargo_home())
             .env("RUSTUP_HOME", rustup_home())
             .stdin(std::process::Stdio::null());
-        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"] {
+        for name in [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_PROFILE",
+        ] {
             command.env_remove(name);
         }
         command.envs(variables.iter().copied());

@@ -49,7 +49,11 @@ impl Resource for ApiAccount {
         if !matters {
             return Ok(Vec::new());
         }
-        Ok(vec![Found::owned("logging", account(), Self { role: ours })])
+        Ok(vec![Found::owned(
+            "logging",
+            account(),
+            Self { role: ours },
+        )])
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
@@ -108,7 +112,12 @@ fn our_role(stack: &Stack) -> String {
 }
 
 async fn current(aws: &Aws, object: impl std::fmt::Display) -> Result<Option<String>> {
-    let account = aws.apigateway.get_account().send().await.during("GetAccount", object)?;
+    let account = aws
+        .apigateway
+        .get_account()
+        .send()
+        .await
+        .during("GetAccount", object)?;
     Ok(account.cloudwatch_role_arn.filter(|role| !role.is_empty()))
 }
 
@@ -132,11 +141,11 @@ async fn has_others(aws: &Aws, stack: &Stack) -> Result<bool> {
 
 /// Sets the role, again while IAM spreads the news of it.
 async fn set(cx: &Cx<'_>, role: Option<&str>) -> Result<()> {
-    let call = cx
-        .aws
-        .apigateway
-        .update_account()
-        .patch_operations(patch(Op::Replace, "/cloudwatchRoleArn", role.map(str::to_owned)));
+    let call = cx.aws.apigateway.update_account().patch_operations(patch(
+        Op::Replace,
+        "/cloudwatchRoleArn",
+        role.map(str::to_owned),
+    ));
     patiently(
         cx.events,
         cx.id,

@@ -60,7 +60,11 @@ pub fn request_schema(contract: &Value, path: &str) -> Value {
 fn convert(schema: &Value, contract: &Value, definitions: &mut Map<String, Value>) -> Value {
     let Value::Object(fields) = schema else {
         // `true` and `false` are no schemas in draft 4.
-        return if schema == &Value::Bool(false) { json!({"not": {}}) } else { json!({}) };
+        return if schema == &Value::Bool(false) {
+            json!({"not": {}})
+        } else {
+            json!({})
+        };
     };
     if let Some(Value::String(target)) = fields.get("$ref") {
         return reference(target, contract, definitions);
@@ -74,7 +78,10 @@ fn convert(schema: &Value, contract: &Value, definitions: &mut Map<String, Value
             convert(value, contract, definitions)
         } else if LIST.contains(&word) {
             let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
-            items.iter().map(|item| convert(item, contract, definitions)).collect()
+            items
+                .iter()
+                .map(|item| convert(item, contract, definitions))
+                .collect()
         } else if NAMED.contains(&word) {
             let named = value.as_object().into_iter().flatten();
             named
@@ -97,7 +104,11 @@ fn convert(schema: &Value, contract: &Value, definitions: &mut Map<String, Value
 
 /// An exclusive bound is a number of its own today; in draft 4 it is a remark on the other.
 fn bound(schema: &mut Map<String, Value>, exclusive: &str, plain: &str) {
-    if let Some(number) = schema.get(exclusive).filter(|value| value.is_number()).cloned() {
+    if let Some(number) = schema
+        .get(exclusive)
+        .filter(|value| value.is_number())
+        .cloned()
+    {
         schema.insert(plain.to_owned(), number);
         schema.insert(exclusive.to_owned(), Value::Bool(true));
     }
@@ -112,7 +123,10 @@ fn reference(target: &str, contract: &Value, definitions: &mut Map<String, Value
         let meant = target
             .strip_prefix('#')
             .and_then(|pointer| contract.pointer(pointer))
-            .map_or_else(|| json!({}), |schema| convert(schema, contract, definitions));
+            .map_or_else(
+                || json!({}),
+                |schema| convert(schema, contract, definitions),
+            );
         definitions.insert(name.clone(), meant);
     }
     json!({"$ref": format!("#/definitions/{name}")})

@@ -28,7 +28,12 @@ pub struct GatewayResponse {
 const ANSWERS: [(&str, &str, &str, &str); 21] = [
     ("ACCESS_DENIED", "403", "access_denied", "Access is denied."),
     ("API_CONFIGURATION_ERROR", "500", "internal_error", INTERNAL),
-    ("AUTHORIZER_CONFIGURATION_ERROR", "500", "internal_error", INTERNAL),
+    (
+        "AUTHORIZER_CONFIGURATION_ERROR",
+        "500",
+        "internal_error",
+        INTERNAL,
+    ),
     ("AUTHORIZER_FAILURE", "500", "internal_error", INTERNAL),
     // The reason is AWS's, in the validator's words; it is escaped for a JSON string.
     (
@@ -43,9 +48,19 @@ const ANSWERS: [(&str, &str, &str, &str); 21] = [
         "invalid_request",
         "The request's headers, path or query do not match the contract.",
     ),
-    ("DEFAULT_4XX", "", "request_refused", "The request was refused."),
+    (
+        "DEFAULT_4XX",
+        "",
+        "request_refused",
+        "The request was refused.",
+    ),
     ("DEFAULT_5XX", "", "internal_error", INTERNAL),
-    ("EXPIRED_TOKEN", "403", "expired_token", "The token has expired."),
+    (
+        "EXPIRED_TOKEN",
+        "403",
+        "expired_token",
+        "The token has expired.",
+    ),
     (
         "INTEGRATION_FAILURE",
         "504",
@@ -64,7 +79,12 @@ const ANSWERS: [(&str, &str, &str, &str); 21] = [
         "invalid_api_key",
         "The header x-api-key is missing, or its key is not accepted.",
     ),
-    ("INVALID_SIGNATURE", "403", "invalid_signature", "The request's signature is wrong."),
+    (
+        "INVALID_SIGNATURE",
+        "403",
+        "invalid_signature",
+        "The request's signature is wrong.",
+    ),
     (
         "MISSING_AUTHENTICATION_TOKEN",
         "403",
@@ -77,17 +97,42 @@ const ANSWERS: [(&str, &str, &str, &str); 21] = [
         "quota_exceeded",
         "The key's quota is used up.",
     ),
-    ("REQUEST_TOO_LARGE", "413", "payload_too_large", "The body is too large."),
-    ("RESOURCE_NOT_FOUND", "404", "not_found", "There is nothing at this path."),
-    ("THROTTLED", "429", "throttled", "Too many requests; try again shortly."),
-    ("UNAUTHORIZED", "401", "unauthorized", "The caller is not authorized."),
+    (
+        "REQUEST_TOO_LARGE",
+        "413",
+        "payload_too_large",
+        "The body is too large.",
+    ),
+    (
+        "RESOURCE_NOT_FOUND",
+        "404",
+        "not_found",
+        "There is nothing at this path.",
+    ),
+    (
+        "THROTTLED",
+        "429",
+        "throttled",
+        "Too many requests; try again shortly.",
+    ),
+    (
+        "UNAUTHORIZED",
+        "401",
+        "unauthorized",
+        "The caller is not authorized.",
+    ),
     (
         "UNSUPPORTED_MEDIA_TYPE",
         "415",
         "unsupported_media_type",
         "The body must be application/json.",
     ),
-    ("WAF_FILTERED", "403", "request_blocked", "The firewall blocked the request."),
+    (
+        "WAF_FILTERED",
+        "403",
+        "request_blocked",
+        "The firewall blocked the request.",
+    ),
 ];
 const INTERNAL: &str = "An internal error occurred.";
 
@@ -95,7 +140,10 @@ const INTERNAL: &str = "An internal error occurred.";
 const HEADERS: [(&str, &str); 4] = [
     ("Cache-Control", "no-store"),
     ("Content-Type", "application/json"),
-    ("Strict-Transport-Security", "max-age=63072000; includeSubDomains"),
+    (
+        "Strict-Transport-Security",
+        "max-age=63072000; includeSubDomains",
+    ),
     ("X-Content-Type-Options", "nosniff"),
 ];
 
@@ -113,7 +161,10 @@ impl Resource for GatewayResponse {
                     headers: HEADERS
                         .iter()
                         .map(|(name, value)| {
-                            (format!("gatewayresponse.header.{name}"), format!("'{value}'"))
+                            (
+                                format!("gatewayresponse.header.{name}"),
+                                format!("'{value}'"),
+                            )
                         })
                         .collect(),
                     bodies: BTreeMap::from([("application/json".to_owned(), body(code, sentence))]),
@@ -175,7 +226,10 @@ impl Resource for GatewayResponse {
             .set_response_parameters(Some(self.headers.clone().into_iter().collect()))
             .set_response_templates(Some(self.bodies.clone().into_iter().collect()));
         write(cx, || async {
-            call.clone().send().await.during("PutGatewayResponse", cx.id)
+            call.clone()
+                .send()
+                .await
+                .during("PutGatewayResponse", cx.id)
         })
         .await?;
         Ok(attributes([("id", &cx.id.name)]))
@@ -198,7 +252,10 @@ impl Resource for GatewayResponse {
             .rest_api_id(&found.value.api)
             .response_type(GatewayResponseType::from(found.aws_id()));
         write(cx, || async {
-            call.clone().send().await.during("DeleteGatewayResponse", cx.id)
+            call.clone()
+                .send()
+                .await
+                .during("DeleteGatewayResponse", cx.id)
         })
         .await
         .unless(&[NOT_FOUND])?;
@@ -208,7 +265,9 @@ impl Resource for GatewayResponse {
 
 /// All answers as objects, for what must follow them.
 pub(super) fn all() -> impl Iterator<Item = Id> {
-    ANSWERS.iter().map(|(kind, ..)| Id::new(GatewayResponse::KIND, *kind))
+    ANSWERS
+        .iter()
+        .map(|(kind, ..)| Id::new(GatewayResponse::KIND, *kind))
 }
 
 /// One hash of all answers, which changes when one of them does.

@@ -126,13 +126,20 @@ impl Resource for Method {
             call = call.request_models(content_type, model);
         }
         let put = || async { call.clone().send().await.during("PutMethod", cx.id) };
-        if write(cx, put).await.unless(&["ConflictException"])?.is_none() {
+        if write(cx, put)
+            .await
+            .unless(&["ConflictException"])?
+            .is_none()
+        {
             // It cannot be put twice, and what stands there may be anything.
             remove(cx, &self.api, &self.resource, &self.verb).await?;
             write(cx, put).await?;
         }
         self.put_integration(cx).await?;
-        Ok(attributes([("id", &format!("{}/{}", self.resource, self.verb))]))
+        Ok(attributes([(
+            "id",
+            &format!("{}/{}", self.resource, self.verb),
+        )]))
     }
 
     /// The stage serves a deployment, not this draft: nobody misses a method that goes for a moment.
@@ -151,7 +158,13 @@ impl Resource for Method {
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
-        remove(cx, &found.value.api, &found.value.resource, &found.value.verb).await
+        remove(
+            cx,
+            &found.value.api,
+            &found.value.resource,
+            &found.value.verb,
+        )
+        .await
     }
 }
 

@@ -74,7 +74,9 @@ fn is_busy(error: &Error) -> bool {
     error.code() == Some("TooManyRequestsException")
         || ["ConflictException", "BadRequestException"]
             .iter()
-            .any(|code| error.is(code, "concurrent modification") || error.is(code, "try again later"))
+            .any(|code| {
+                error.is(code, "concurrent modification") || error.is(code, "try again later")
+            })
 }
 
 /// A change of one property. Slashes inside a segment of `path` must be [`escaped`].
@@ -156,7 +158,13 @@ async fn resources(
 /// The logical name of a path: `/chatbot` is `chatbot`, and so that a reference can name it,
 /// whatever else a path may hold becomes a hyphen.
 fn path_name(path: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
     match path.trim_matches('/') {
         "" => "root".to_owned(),
         inner => inner.chars().map(plain).collect(),
@@ -248,11 +256,18 @@ mod tests {
 
     #[test]
     fn a_concurrent_change_is_waited_for_and_a_real_conflict_is_not() {
-        let concurrent = "Unable to complete operation due to concurrent modification. Please try again later.";
+        let concurrent =
+            "Unable to complete operation due to concurrent modification. Please try again later.";
         assert!(is_busy(&refused("ConflictException", concurrent)));
         assert!(is_busy(&refused("BadRequestException", concurrent)));
-        assert!(is_busy(&refused("TooManyRequestsException", "Too Many Requests")));
-        assert!(!is_busy(&refused("ConflictException", "Stage already exists")));
+        assert!(is_busy(&refused(
+            "TooManyRequestsException",
+            "Too Many Requests"
+        )));
+        assert!(!is_busy(&refused(
+            "ConflictException",
+            "Stage already exists"
+        )));
         assert!(!is_busy(&refused("NotFoundException", "Invalid stage")));
     }
 

@@ -53,7 +53,9 @@ impl Resource for Model {
         Ok(listed(read)?
             .into_iter()
             .filter_map(|model| {
-                let name = model.name.filter(|name| !BUILT_IN.contains(&name.as_str()))?;
+                let name = model
+                    .name
+                    .filter(|name| !BUILT_IN.contains(&name.as_str()))?;
                 let schema = model.schema.unwrap_or_default();
                 Some(Found::owned(
                     name.clone(),

@@ -80,7 +80,10 @@ impl Resource for RequestValidator {
             .validate_request_body(self.body)
             .validate_request_parameters(self.parameters);
         let made = write(cx, || async {
-            call.clone().send().await.during("CreateRequestValidator", cx.id)
+            call.clone()
+                .send()
+                .await
+                .during("CreateRequestValidator", cx.id)
         })
         .await?;
         Ok(attributes([("id", &made.id.unwrap_or_default())]))
@@ -105,7 +108,10 @@ impl Resource for RequestValidator {
             .request_validator_id(found.aws_id())
             .set_patch_operations(Some(patches.collect()));
         write(cx, || async {
-            call.clone().send().await.during("UpdateRequestValidator", cx.id)
+            call.clone()
+                .send()
+                .await
+                .during("UpdateRequestValidator", cx.id)
         })
         .await?;
         Ok(found.attributes.clone())
@@ -119,7 +125,10 @@ impl Resource for RequestValidator {
             .rest_api_id(&found.value.api)
             .request_validator_id(found.aws_id());
         write(cx, || async {
-            call.clone().send().await.during("DeleteRequestValidator", cx.id)
+            call.clone()
+                .send()
+                .await
+                .during("DeleteRequestValidator", cx.id)
         })
         .await
         .unless(&[NOT_FOUND])?;

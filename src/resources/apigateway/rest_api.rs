@@ -45,7 +45,9 @@ impl Resource for RestApi {
                 name: scope.stack.prefix(),
                 endpoint_types: vec![EndpointType::Regional.as_str().to_owned()],
                 security_policy: Some(
-                    SecurityPolicy::SecurityPolicyTls1312PfsPq202509.as_str().to_owned(),
+                    SecurityPolicy::SecurityPolicyTls1312PfsPq202509
+                        .as_str()
+                        .to_owned(),
                 ),
                 endpoint_access: Some(EndpointAccessMode::Strict.as_str().to_owned()),
                 execute_api: true,
@@ -84,7 +86,9 @@ impl Resource for RestApi {
                 name: api.name.unwrap_or_default(),
                 endpoint_types,
                 security_policy: api.security_policy.map(|policy| policy.as_str().to_owned()),
-                endpoint_access: api.endpoint_access_mode.map(|mode| mode.as_str().to_owned()),
+                endpoint_access: api
+                    .endpoint_access_mode
+                    .map(|mode| mode.as_str().to_owned()),
                 execute_api: !api.disable_execute_api_endpoint,
                 key_source: api
                     .api_key_source
@@ -97,17 +101,26 @@ impl Resource for RestApi {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        let types = self.endpoint_types.iter().map(|kind| EndpointType::from(kind.as_str()));
+        let types = self
+            .endpoint_types
+            .iter()
+            .map(|kind| EndpointType::from(kind.as_str()));
         let call = cx
             .aws
             .apigateway
             .create_rest_api()
             .name(&self.name)
             .endpoint_configuration(
-                EndpointConfiguration::builder().set_types(Some(types.collect())).build(),
+                EndpointConfiguration::builder()
+                    .set_types(Some(types.collect()))
+                    .build(),
             )
             .set_security_policy(self.security_policy.as_deref().map(SecurityPolicy::from))
-            .set_endpoint_access_mode(self.endpoint_access.as_deref().map(EndpointAccessMode::from))
+            .set_endpoint_access_mode(
+                self.endpoint_access
+                    .as_deref()
+                    .map(EndpointAccessMode::from),
+            )
             .disable_execute_api_endpoint(!self.execute_api)
             .api_key_source(ApiKeySourceType::from(self.key_source.as_str()))
             .set_minimum_compression_size(self.minimum_compression)
@@ -154,7 +167,11 @@ impl Resource for RestApi {
 
     /// One deletion in thirty seconds per account: a caller behind others waits for minutes.
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
-        let call = cx.aws.apigateway.delete_rest_api().rest_api_id(found.aws_id());
+        let call = cx
+            .aws
+            .apigateway
+            .delete_rest_api()
+            .rest_api_id(found.aws_id());
         patiently(
             cx.events,
             cx.id,
@@ -198,7 +215,13 @@ impl RestApi {
                 .binary_types
                 .iter()
                 .filter(|kind| !self.binary_types.contains(kind))
-                .map(|kind| patch(Op::Remove, format!("/binaryMediaTypes/{}", escaped(kind)), None))
+                .map(|kind| {
+                    patch(
+                        Op::Remove,
+                        format!("/binaryMediaTypes/{}", escaped(kind)),
+                        None,
+                    )
+                })
                 .collect(),
             // Without a value: off.
             "minimum_compression" => vec![patch(
@@ -221,19 +244,25 @@ fn attributes_of(stack: &Stack, id: &str, root: &str) -> Attributes {
 }
 
 async fn ready(cx: &Cx<'_>, id: &str) -> Result<()> {
-    wait(cx.events, cx.id, "the API", Duration::from_mins(20), || async {
-        let call = cx.aws.apigateway.get_rest_api().rest_api_id(id);
-        let api = call.send().await.during("GetRestApi", cx.id)?;
-        match api.api_status {
-            Some(ApiStatus::Pending) => Ok(Look::Pending("PENDING".to_owned())),
-            Some(ApiStatus::Failed) => Err(Error::failed(format!(
-                "{}: API Gateway gave up making the API: {}",
-                cx.id,
-                api.api_status_message.unwrap_or_default()
-            ))),
-            _ => Ok(Look::Ready(())),
-        }
-    })
+    wait(
+        cx.events,
+        cx.id,
+        "the API",
+        Duration::from_mins(20),
+        || async {
+            let call = cx.aws.apigateway.get_rest_api().rest_api_id(id);
+            let api = call.send().await.during("GetRestApi", cx.id)?;
+            match api.api_status {
+                Some(ApiStatus::Pending) => Ok(Look::Pending("PENDING".to_owned())),
+                Some(ApiStatus::Failed) => Err(Error::failed(format!(
+                    "{}: API Gateway gave up making the API: {}",
+                    cx.id,
+                    api.api_status_message.unwrap_or_default()
+                ))),
+                _ => Ok(Look::Ready(())),
+            }
+        },
+    )
     .await
 }
 
@@ -261,8 +290,14 @@ mod tests {
             .iter()
             .flat_map(|field| wanted.patches(field, found))
             .map(|patch| {
-                let op = patch.op.map_or_else(String::new, |op| op.as_str().to_owned());
-                format!("{op} {} {}", patch.path.unwrap_or_default(), patch.value.unwrap_or_default())
+                let op = patch
+                    .op
+                    .map_or_else(String::new, |op| op.as_str().to_owned());
+                format!(
+                    "{op} {} {}",
+                    patch.path.unwrap_or_default(),
+                    patch.value.unwrap_or_default()
+                )
             })
             .collect()
     }
@@ -273,7 +308,10 @@ mod tests {
         found.endpoint_access = None;
         assert_eq!(
             paths(&["endpoint_access", "security_policy"], &found),
-            ["replace /securityPolicy new", "replace /endpointAccessMode STRICT"]
+            [
+                "replace /securityPolicy new",
+                "replace /endpointAccessMode STRICT"
+            ]
         );
     }
 
@@ -284,7 +322,10 @@ mod tests {
         found.binary_types = vec!["image/png".to_owned()];
         found.minimum_compression = Some(0);
         assert_eq!(
-            paths(&["binary_types", "endpoint_types", "minimum_compression"], &found),
+            paths(
+                &["binary_types", "endpoint_types", "minimum_compression"],
+                &found
+            ),
             [
                 "remove /binaryMediaTypes/image~1png ",
                 "replace /endpointConfiguration/types/EDGE REGIONAL",

@@ -130,8 +130,14 @@ impl Resource for Stage {
             tag(cx, &self.path(), &self.tags).await?;
             fields.extend(["deployment", "tracing", "cache"]);
         }
-        self.change(cx, fields.into_iter().flat_map(|field| self.patches(field, &[])).collect())
-            .await?;
+        self.change(
+            cx,
+            fields
+                .into_iter()
+                .flat_map(|field| self.patches(field, &[]))
+                .collect(),
+        )
+        .await?;
         Ok(self.attributes(cx.stack))
     }
 
@@ -260,7 +266,10 @@ impl Stage {
             Duration::from_mins(10),
             |error| {
                 is_busy(error)
-                    || error.is("BadRequestException", "CloudWatch Logs role ARN must be set")
+                    || error.is(
+                        "BadRequestException",
+                        "CloudWatch Logs role ARN must be set",
+                    )
             },
             || async { call.clone().send().await.during("UpdateStage", cx.id) },
         )

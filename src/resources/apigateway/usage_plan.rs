@@ -6,7 +6,7 @@ use aws_sdk_apigateway::types::{
 use serde::{Deserialize, Serialize};
 
 use super::{Limit, NOT_FOUND, patch, plans, replace, sorted, tag, whole, write};
-use crate::aws::{During, Optional, Reader};
+use crate::aws::{During, Emulator, Optional, Reader};
 use crate::config;
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -64,7 +64,11 @@ impl Resource for UsagePlan {
             .into_iter()
             .map(|(name, plan)| {
                 let id = plan.id.clone().unwrap_or_default();
-                Found::owned(name, attributes([("id", &id)]), Self::read(reader.stack, plan))
+                Found::owned(
+                    name,
+                    attributes([("id", &id)]),
+                    Self::read(reader.stack, plan),
+                )
             })
             .collect())
     }
@@ -113,7 +117,12 @@ impl Resource for UsagePlan {
         if changed.iter().any(|field| field == "tags") {
             tag(cx, &format!("usageplans/{id}"), &self.tags).await?;
         }
-        let patches = changed.iter().flat_map(|field| self.patches(field, &found.value));
+        if cx.aws.emulator == Some(Emulator::MiniStack) && changed.iter().any(|f| f != "tags") {
+            return self.remake(cx, found).await;
+        }
+        let patches = changed
+            .iter()
+            .flat_map(|field| self.patches(field, &found.value));
         change(cx, id, patches.collect()).await?;
         Ok(found.attributes.clone())
     }
@@ -126,7 +135,9 @@ impl Resource for UsagePlan {
             .stages
             .iter()
             .map(|stage| patch(Op::Remove, "/apiStages", stage.clone()));
-        change(cx, id, detached.collect()).await.unless(&[NOT_FOUND])?;
+        change(cx, id, detached.collect())
+            .await
+            .unless(&[NOT_FOUND])?;
         let call = cx.aws.apigateway.delete_usage_plan().usage_plan_id(id);
         write(cx, || async {
             call.clone().send().await.during("DeleteUsagePlan", cx.id)
@@ -138,6 +149,31 @@ impl Resource for UsagePlan {
 }
 
 impl UsagePlan {
+    /// `MiniStack` stores a patched number as text, and can then no longer list its plans. So
+    /// there the plan is made anew, with the same keys in it.
+    async fn remake(&self, cx: &Cx<'_>, found: &Found<Self>) -> Result<Attributes> {
+        let gateway = &cx.aws.apigateway;
+        let keys = gateway
+            .get_usage_plan_keys()
+            .usage_plan_id(found.aws_id())
+            .send()
+            .await
+            .during("GetUsagePlanKeys", cx.id)?;
+        Self::delete(cx, found).await?;
+        let attributes = self.create(cx).await?;
+        for key in keys.items() {
+            gateway
+                .create_usage_plan_key()
+                .set_usage_plan_id(attributes.get("id").cloned())
+                .set_key_id(key.id.clone())
+                .key_type("API_KEY")
+                .send()
+                .await
+                .during("CreateUsagePlanKey", cx.id)?;
+        }
+        Ok(attributes)
+    }
+
     fn read(stack: &Stack, plan: types::UsagePlan) -> Self {
         let mut stages: Vec<String> = plan
             .api_stages
@@ -172,17 +208,39 @@ impl UsagePlan {
         match (field, self.throttle, &self.quota) {
             ("name", ..) => vec![replace("/name", &self.name)],
             ("throttle", Some(limit), _) => vec![
-                set(found.throttle.is_some(), "/throttle/rateLimit", limit.rate.to_string()),
-                set(found.throttle.is_some(), "/throttle/burstLimit", limit.burst.to_string()),
+                set(
+                    found.throttle.is_some(),
+                    "/throttle/rateLimit",
+                    limit.rate.to_string(),
+                ),
+                set(
+                    found.throttle.is_some(),
+                    "/throttle/burstLimit",
+                    limit.burst.to_string(),
+                ),
             ],
             ("quota", _, Some(quota)) => vec![
-                set(found.quota.is_some(), "/quota/limit", quota.limit.to_string()),
+                set(
+                    found.quota.is_some(),
+                    "/quota/limit",
+                    quota.limit.to_string(),
+                ),
                 set(found.quota.is_some(), "/quota/period", quota.period.clone()),
-                set(found.quota.is_some(), "/quota/offset", quota.offset.to_string()),
+                set(
+                    found.quota.is_some(),
+                    "/quota/offset",
+                    quota.offset.to_string(),
+                ),
             ],
             ("stages", ..) => {
-                let gone = found.stages.iter().filter(|stage| !self.stages.contains(stage));
-                let new = self.stages.iter().filter(|stage| !found.stages.contains(stage));
+                let gone = found
+                    .stages
+                    .iter()
+                    .filter(|stage| !self.stages.contains(stage));
+                let new = self
+                    .stages
+                    .iter()
+                    .filter(|stage| !found.stages.contains(stage));
                 gone.map(|stage| patch(Op::Remove, "/apiStages", stage.clone()))
                     .chain(new.map(|stage| patch(Op::Add, "/apiStages", stage.clone())))
                     .collect()
@@ -217,7 +275,10 @@ mod tests {
     fn plan(stage: &str) -> UsagePlan {
         UsagePlan {
             name: "demo-prod".to_owned(),
-            throttle: Some(Limit { rate: 100.0, burst: 200 }),
+            throttle: Some(Limit {
+                rate: 100.0,
+                burst: 200,
+            }),
             quota: None,
             stages: vec![format!("api:{stage}")],
             tags: Tags::new(),
@@ -229,8 +290,14 @@ mod tests {
             .patches(field, found)
             .into_iter()
             .map(|patch| {
-                let op = patch.op.map_or_else(String::new, |op| op.as_str().to_owned());
-                format!("{op} {} {}", patch.path.unwrap_or_default(), patch.value.unwrap_or_default())
+                let op = patch
+                    .op
+                    .map_or_else(String::new, |op| op.as_str().to_owned());
+                format!(
+                    "{op} {} {}",
+                    patch.path.unwrap_or_default(),
+                    patch.value.unwrap_or_default()
+                )
             })
             .collect()
     }
@@ -249,7 +316,10 @@ mod tests {
         found.throttle = None;
         assert_eq!(
             patches("throttle", &found),
-            ["add /throttle/rateLimit 100", "add /throttle/burstLimit 200"]
+            [
+                "add /throttle/rateLimit 100",
+                "add /throttle/burstLimit 200"
+            ]
         );
     }
 }

@@ -35,7 +35,10 @@ impl Resource for UsagePlanKey {
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let ids = plans(reader).await?.into_iter().filter_map(|(_, plan)| plan.id);
+        let ids = plans(reader)
+            .await?
+            .into_iter()
+            .filter_map(|(_, plan)| plan.id);
         let found = try_join_all(ids.map(|plan| Self::of_plan(reader, plan))).await?;
         Ok(found.into_iter().flatten().collect())
     }
@@ -49,7 +52,10 @@ impl Resource for UsagePlanKey {
             .key_id(&self.key)
             .key_type("API_KEY");
         let made = write(cx, || async {
-            call.clone().send().await.during("CreateUsagePlanKey", cx.id)
+            call.clone()
+                .send()
+                .await
+                .during("CreateUsagePlanKey", cx.id)
         })
         .await;
         match made {
@@ -80,7 +86,10 @@ impl Resource for UsagePlanKey {
             .usage_plan_id(&found.value.plan)
             .key_id(&found.value.key);
         write(cx, || async {
-            call.clone().send().await.during("DeleteUsagePlanKey", cx.id)
+            call.clone()
+                .send()
+                .await
+                .during("DeleteUsagePlanKey", cx.id)
         })
         .await
         .unless(&[NOT_FOUND])?;
@@ -146,7 +155,10 @@ mod tests {
             tags: Tags::new(),
         };
         assert_eq!(key_name(&stack, "demo-prod-chatbot-v1"), Some("chatbot"));
-        assert_eq!(key_name(&stack, "demo-prod-mobile-v2-v12"), Some("mobile-v2"));
+        assert_eq!(
+            key_name(&stack, "demo-prod-mobile-v2-v12"),
+            Some("mobile-v2")
+        );
         assert_eq!(key_name(&stack, "demo-prod-chatbot"), None);
         assert_eq!(key_name(&stack, "other-v1"), None);
     }

@@ -16,7 +16,7 @@ use crate::resources::{Cx, Found, Resource, Scope};
 
 /// How long a new version may take to answer its health check: its role and its network are
 /// new on a first deploy.
-const HEALTHY_WITHIN: Duration = Duration::from_secs(60);
+const HEALTHY_WITHIN: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionAlias {
@@ -47,7 +47,11 @@ impl Resource for FunctionAlias {
     fn after(name: &str) -> Vec<Id> {
         // No caller reaches new code before the schema that it needs is there.
         let schema = Id::new("schema", "main");
-        if name == "chatbot" { vec![schema] } else { Vec::new() }
+        if name == "chatbot" {
+            vec![schema]
+        } else {
+            Vec::new()
+        }
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
@@ -131,7 +135,10 @@ impl FunctionAlias {
                 Ok(match answer {
                     Ok(answer) if answer["ok"] == true => Look::Ready(()),
                     Ok(answer) => Look::Pending(
-                        answer["reason"].as_str().unwrap_or("no reason given").to_owned(),
+                        answer["reason"]
+                            .as_str()
+                            .unwrap_or("no reason given")
+                            .to_owned(),
                     ),
                     Err(error) => Look::Pending(error.to_string()),
                 })
@@ -141,9 +148,7 @@ impl FunctionAlias {
         outcome.map_err(|error| {
             Error::failed(format!(
                 "version {} of {} failed its health check: {}",
-                self.version,
-                self.function,
-                error.message
+                self.version, self.function, error.message
             ))
             .hint("no caller has reached it: `live` stays where it was")
             .hint(format!(

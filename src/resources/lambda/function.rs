@@ -121,7 +121,8 @@ impl Resource for Function {
     ) -> Result<Attributes> {
         // Lambda takes one change at a time, so each waits for the one before it.
         ready(cx, &self.name, None).await?;
-        let touches = |fields: &[&str]| changed.iter().any(|field| fields.contains(&field.as_str()));
+        let touches =
+            |fields: &[&str]| changed.iter().any(|field| fields.contains(&field.as_str()));
         if touches(&["tags"]) {
             cx.aws
                 .lambda
@@ -133,7 +134,13 @@ impl Resource for Function {
                 .during("TagResource", cx.id)?;
         }
         if changed.iter().any(|field| {
-            !["tags", "reserved_concurrency", "code_sha256", "architecture"].contains(&field.as_str())
+            ![
+                "tags",
+                "reserved_concurrency",
+                "code_sha256",
+                "architecture",
+            ]
+            .contains(&field.as_str())
         }) {
             self.configure(cx).await?;
         }
@@ -198,7 +205,10 @@ impl Function {
             architecture: function.architecture,
             runtime: "provided.al2023".to_owned(),
             handler: "bootstrap".to_owned(),
-            role: format!("${{iam-role/{}.arn}}", if chatbot { "function" } else { name }),
+            role: format!(
+                "${{iam-role/{}.arn}}",
+                if chatbot { "function" } else { name }
+            ),
             memory_mb: function.memory_mb,
             timeout_s: if chatbot {
                 function.timeout_s
@@ -283,7 +293,10 @@ impl Function {
             .architectures(architecture(self.architecture))
             .zip_file(Blob::new(artifact.zip.clone()));
         settled(cx, "the last update to end", || async {
-            call.clone().send().await.during("UpdateFunctionCode", cx.id)
+            call.clone()
+                .send()
+                .await
+                .during("UpdateFunctionCode", cx.id)
         })
         .await?;
         ready(cx, &self.name, None).await
@@ -323,7 +336,10 @@ fn environment(name: &str, config: &Config) -> BTreeMap<String, String> {
             ("MAX_QUERY_LIMIT", function.max_query_limit.to_string()),
         ]);
     } else {
-        variables.push(("ADMIN_SECRET_ARN", "${secret/database-admin.arn}".to_owned()));
+        variables.push((
+            "ADMIN_SECRET_ARN",
+            "${secret/database-admin.arn}".to_owned(),
+        ));
     }
     variables
         .into_iter()
@@ -355,7 +371,9 @@ fn signed(value: u32) -> i32 {
 }
 
 fn unsigned(value: Option<i32>) -> u32 {
-    value.and_then(|value| u32::try_from(value).ok()).unwrap_or_default()
+    value
+        .and_then(|value| u32::try_from(value).ok())
+        .unwrap_or_default()
 }
 
 async fn read(reader: &Reader<'_>, name: &str) -> Result<Option<Found<Function>>> {
@@ -372,7 +390,9 @@ async fn read(reader: &Reader<'_>, name: &str) -> Result<Option<Found<Function>>
     let Some(answer) = answer else {
         return Ok(None);
     };
-    let configuration = answer.configuration.unwrap_or_else(|| FunctionConfiguration::builder().build());
+    let configuration = answer
+        .configuration
+        .unwrap_or_else(|| FunctionConfiguration::builder().build());
     let tags: Tags = answer.tags.unwrap_or_default().into_iter().collect();
     let owned = reader.stack.owned_id(&tags).is_some();
     let reserved = answer
@@ -441,5 +461,6 @@ fn from_configuration(
 
 /// Whether `tags` are those of the function with this logical name.
 pub(super) fn is(tags: &Tags, name: &str) -> bool {
-    tags.get(TAG_ID).is_some_and(|id| *id == format!("function/{name}"))
+    tags.get(TAG_ID)
+        .is_some_and(|id| *id == format!("function/{name}"))
 }

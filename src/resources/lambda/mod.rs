@@ -26,7 +26,7 @@ pub const LIVE: &str = "live";
 
 const NOT_FOUND: &[&str] = &["ResourceNotFoundException"];
 /// IAM, KMS grants and EC2 network interfaces settle within minutes, not seconds.
-const SETTLING: Duration = Duration::from_secs(5 * 60);
+const SETTLING: Duration = Duration::from_mins(5);
 
 /// Whether a Lambda call was refused for a reason that passes: something that it refers to is
 /// too new to be known everywhere, or another update is still running.
@@ -57,7 +57,7 @@ async fn ready(cx: &Cx<'_>, function: &str, version: Option<&str>) -> Result<()>
         cx.events,
         cx.id,
         "the function to be active",
-        Duration::from_secs(10 * 60),
+        Duration::from_mins(10),
         || async {
             let state = cx
                 .aws
@@ -85,11 +85,10 @@ async fn ready(cx: &Cx<'_>, function: &str, version: Option<&str>) -> Result<()>
             Ok(if active && updated {
                 Look::Ready(())
             } else {
-                Look::Pending(
-                    state
-                        .state
-                        .map_or_else(|| "pending".to_owned(), |state| state.as_str().to_lowercase()),
-                )
+                Look::Pending(state.state.map_or_else(
+                    || "pending".to_owned(),
+                    |state| state.as_str().to_lowercase(),
+                ))
             })
         },
     )

@@ -164,11 +164,7 @@ fn only(value: &Value) -> String {
 
 fn principal(value: &Value) -> String {
     match value {
-        Value::Object(principals) => principals
-            .values()
-            .map(only)
-            .collect::<Vec<_>>()
-            .join(", "),
+        Value::Object(principals) => principals.values().map(only).collect::<Vec<_>>().join(", "),
         other => only(other),
     }
 }

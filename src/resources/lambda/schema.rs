@@ -28,8 +28,13 @@ pub struct Schema {
 
 impl Resource for Schema {
     const KIND: &'static str = "schema";
-    const NEEDS: &'static [&'static str] =
-        &["function", "function-alias", "db-instance", "secret", "vpc-endpoint"];
+    const NEEDS: &'static [&'static str] = &[
+        "function",
+        "function-alias",
+        "db-instance",
+        "secret",
+        "vpc-endpoint",
+    ];
     const DELETABLE: bool = false;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
@@ -88,7 +93,10 @@ impl Resource for Schema {
         cx.aws
             .lambda
             .tag_resource()
-            .resource(cx.stack.arn("lambda", &format!("function:{}", self.migrator)))
+            .resource(
+                cx.stack
+                    .arn("lambda", &format!("function:{}", self.migrator)),
+            )
             .tags(TAG, format!("{} {}", self.applied, self.database))
             .send()
             .await
@@ -121,7 +129,9 @@ pub async fn provision(
     let secret = stack.secret_name("database-admin");
     let text = secretsmanager::value(aws, &secret).await?;
     let login: Login = serde_json::from_str(text.expose_secret()).map_err(|_| {
-        Error::failed(format!("the secret {secret} is not a login: username and password"))
+        Error::failed(format!(
+            "the secret {secret} is not a login: username and password"
+        ))
     })?;
     server
         .provision(database, &login.username, &login.password)

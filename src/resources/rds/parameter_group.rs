@@ -163,11 +163,13 @@ mod tests {
 
     #[test]
     fn the_operators_parameters_come_before_the_defaults() {
-        let mut database = Database::default();
-        database.parameters = BTreeMap::from([
-            ("max_connections".to_owned(), "50".to_owned()),
-            ("long_query_time".to_owned(), "1".to_owned()),
-        ]);
+        let database = Database {
+            parameters: BTreeMap::from([
+                ("max_connections".to_owned(), "50".to_owned()),
+                ("long_query_time".to_owned(), "1".to_owned()),
+            ]),
+            ..Database::default()
+        };
         let parameters = parameters(&database);
         let value = |name: &str| parameters.get(name).map(String::as_str);
         assert_eq!(value("max_connections"), Some("50"));

@@ -98,9 +98,17 @@ impl Resource for WebAclAssociation {
             .waf
             .disassociate_web_acl()
             .resource_arn(&found.value.resource);
-        settled(cx, "WAF to let go of the stage", |_| false, || async {
-            call.clone().send().await.during("DisassociateWebACL", cx.id)
-        })
+        settled(
+            cx,
+            "WAF to let go of the stage",
+            |_| false,
+            || async {
+                call.clone()
+                    .send()
+                    .await
+                    .during("DisassociateWebACL", cx.id)
+            },
+        )
         .await
         .unless(&[NOT_FOUND])?;
         Ok(())

@@ -38,6 +38,10 @@ where
 fn is_spreading(error: &Error) -> bool {
     matches!(
         error.code(),
-        Some("WAFUnavailableEntityException" | "WAFInternalErrorException" | "WAFTagOperationException")
+        Some(
+            "WAFUnavailableEntityException"
+                | "WAFInternalErrorException"
+                | "WAFTagOperationException"
+        )
     )
 }

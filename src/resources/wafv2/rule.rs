@@ -28,9 +28,15 @@ pub struct Rule {
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// AWS's own rules. Those in `counted` only count.
-    Managed { name: String, counted: Vec<String> },
+    Managed {
+        name: String,
+        counted: Vec<String>,
+    },
     /// More requests from one address than `limit` in so many seconds.
-    Rate { limit: i64, seconds: i64 },
+    Rate {
+        limit: i64,
+        seconds: i64,
+    },
     Countries(Vec<String>),
     /// Nothing that we make: somebody else's rule.
     Other(String),
@@ -66,7 +72,12 @@ impl Rule {
         if !waf.block_countries.is_empty() {
             let mut countries = waf.block_countries.clone();
             countries.sort();
-            rules.push(Self::new("countries", 0, When::Countries(countries), Then::Block));
+            rules.push(Self::new(
+                "countries",
+                0,
+                When::Countries(countries),
+                Then::Block,
+            ));
         }
         let rate = When::Rate {
             limit: waf.rate_limit_5min.into(),
@@ -81,12 +92,20 @@ impl Rule {
     pub fn to_aws(&self) -> Result<types::Rule, BuildError> {
         let (block, group) = match self.then {
             Then::Block | Then::Other => (
-                Some(RuleAction::builder().block(BlockAction::builder().build()).build()),
+                Some(
+                    RuleAction::builder()
+                        .block(BlockAction::builder().build())
+                        .build(),
+                ),
                 None,
             ),
             Then::AsTheGroupSays => (
                 None,
-                Some(OverrideAction::builder().none(NoneAction::builder().build()).build()),
+                Some(
+                    OverrideAction::builder()
+                        .none(NoneAction::builder().build())
+                        .build(),
+                ),
             ),
             Then::Count => (None, Some(OverrideAction::builder().count(count()).build())),
         };
@@ -109,7 +128,11 @@ impl Rule {
     pub fn from_aws(rule: &types::Rule) -> Self {
         let visibility = rule.visibility_config();
         let then = match (rule.action(), rule.override_action()) {
-            (Some(action), None) if action.block().is_some_and(|b| b.custom_response().is_none()) => {
+            (Some(action), None)
+                if action
+                    .block()
+                    .is_some_and(|b| b.custom_response().is_none()) =>
+            {
                 Then::Block
             }
             (None, Some(group)) if group.none().is_some() => Then::AsTheGroupSays,
@@ -158,7 +181,10 @@ impl When {
             When::Countries(codes) => statement.geo_match_statement(
                 GeoMatchStatement::builder()
                     .set_country_codes(Some(
-                        codes.iter().map(|code| CountryCode::from(code.as_str())).collect(),
+                        codes
+                            .iter()
+                            .map(|code| CountryCode::from(code.as_str()))
+                            .collect(),
                     ))
                     .build(),
             ),
@@ -205,7 +231,10 @@ impl When {
             0 => FIVE_MINUTES,
             seconds => seconds,
         };
-        Some(When::Rate { limit: rate.limit(), seconds })
+        Some(When::Rate {
+            limit: rate.limit(),
+            seconds,
+        })
     }
 
     fn countries(countries: Option<&GeoMatchStatement>) -> Option<Self> {
@@ -229,7 +258,12 @@ fn count() -> CountAction {
 /// and path still block, and the function checks every body itself.
 fn managed(group: ManagedRules) -> Rule {
     let (name, priority, aws, counted): (_, _, _, &[&str]) = match group {
-        ManagedRules::IpReputation => ("ip-reputation", 10, "AWSManagedRulesAmazonIpReputationList", &[]),
+        ManagedRules::IpReputation => (
+            "ip-reputation",
+            10,
+            "AWSManagedRulesAmazonIpReputationList",
+            &[],
+        ),
         ManagedRules::Common => (
             "common",
             20,
@@ -246,7 +280,11 @@ fn managed(group: ManagedRules) -> Rule {
             "known-bad-inputs",
             30,
             "AWSManagedRulesKnownBadInputsRuleSet",
-            &["JavaDeserializationRCE_BODY", "Log4JRCE_BODY", "ReactJSRCE_BODY"],
+            &[
+                "JavaDeserializationRCE_BODY",
+                "Log4JRCE_BODY",
+                "ReactJSRCE_BODY",
+            ],
         ),
         ManagedRules::Sqli => (
             "sqli",
@@ -276,14 +314,19 @@ mod tests {
     #[test]
     fn aws_gives_back_what_it_was_given() {
         for rule in all() {
-            assert_eq!(rule.to_aws().map(|aws| Rule::from_aws(&aws)).ok(), Some(rule));
+            assert_eq!(
+                rule.to_aws().map(|aws| Rule::from_aws(&aws)).ok(),
+                Some(rule)
+            );
         }
     }
 
     #[test]
     fn rules_stand_by_priority_and_none_has_anothers() {
-        let names: Vec<(String, i32)> =
-            all().into_iter().map(|rule| (rule.name, rule.priority)).collect();
+        let names: Vec<(String, i32)> = all()
+            .into_iter()
+            .map(|rule| (rule.name, rule.priority))
+            .collect();
         let expected = [
             ("countries", 0),
             ("rate", 1),
@@ -292,14 +335,20 @@ mod tests {
             ("known-bad-inputs", 30),
             ("sqli", 40),
         ];
-        assert_eq!(names, expected.map(|(name, priority)| (name.to_owned(), priority)));
+        assert_eq!(
+            names,
+            expected.map(|(name, priority)| (name.to_owned(), priority))
+        );
     }
 
     #[test]
     fn only_rules_that_look_into_bodies_are_counted() {
         for rule in all() {
             if let When::Managed { counted, .. } = rule.when {
-                assert!(counted.iter().all(|name| name.ends_with("_BODY")), "{counted:?}");
+                assert!(
+                    counted.iter().all(|name| name.ends_with("_BODY")),
+                    "{counted:?}"
+                );
                 assert!(counted.is_sorted());
             }
         }
@@ -313,6 +362,15 @@ mod tests {
             aws.statement = None;
         }
         let read = aws.map(|aws| Rule::from_aws(&aws));
-        assert!(matches!(read, Some(Rule { when: When::Other(_), .. })), "{read:?}");
+        assert!(
+            matches!(
+                read,
+                Some(Rule {
+                    when: When::Other(_),
+                    ..
+                })
+            ),
+            "{read:?}"
+        );
     }
 }

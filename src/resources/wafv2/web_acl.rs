@@ -117,9 +117,12 @@ impl Resource for WebAcl {
             .set_rules(Some(self.rules(cx)?))
             .visibility_config(self.visibility(cx)?)
             .set_tags(Some(waf_tags(cx, &self.tags)?));
-        let summary = settled(cx, "WAF to have its rules everywhere", |_| false, || async {
-            call.clone().send().await.during("CreateWebACL", cx.id)
-        })
+        let summary = settled(
+            cx,
+            "WAF to have its rules everywhere",
+            |_| false,
+            || async { call.clone().send().await.during("CreateWebACL", cx.id) },
+        )
         .await?
         .summary;
         let (id, arn) = summary
@@ -158,11 +161,16 @@ impl Resource for WebAcl {
                 .default_action(default_action())
                 .set_rules(Some(self.rules(cx)?))
                 .visibility_config(self.visibility(cx)?);
-            settled(cx, "another change of the ACL to end", is_outdated, || async {
-                let token = lock_token(cx, found).await?;
-                let call = call.clone().set_lock_token(token);
-                call.send().await.during("UpdateWebACL", cx.id)
-            })
+            settled(
+                cx,
+                "another change of the ACL to end",
+                is_outdated,
+                || async {
+                    let token = lock_token(cx, found).await?;
+                    let call = call.clone().set_lock_token(token);
+                    call.send().await.during("UpdateWebACL", cx.id)
+                },
+            )
             .await?;
         }
         Ok(found.attributes.clone())
@@ -198,7 +206,9 @@ impl WebAcl {
         let visibility = acl.visibility_config();
         Self {
             name: acl.name().to_owned(),
-            allow: acl.default_action().is_some_and(|action| action.allow().is_some()),
+            allow: acl
+                .default_action()
+                .is_some_and(|action| action.allow().is_some()),
             rules,
             metric: visibility.map_or_else(String::new, |v| v.metric_name().to_owned()),
             metrics: visibility.is_some_and(VisibilityConfig::cloud_watch_metrics_enabled),
@@ -227,7 +237,9 @@ fn incomplete(cx: &Cx<'_>, error: aws_sdk_wafv2::error::BuildError) -> Error {
 }
 
 fn default_action() -> DefaultAction {
-    DefaultAction::builder().allow(AllowAction::builder().build()).build()
+    DefaultAction::builder()
+        .allow(AllowAction::builder().build())
+        .build()
 }
 
 fn waf_tags(cx: &Cx<'_>, tags: &Tags) -> Result<Vec<Tag>> {
