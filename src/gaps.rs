@@ -23,6 +23,7 @@ const TABLE: &[Gap] = &[
     (MiniStack, "vpc-endpoint", "groups", "not stored"),
     (MiniStack, "vpc-endpoint", "policy", "not stored"),
     (MiniStack, "vpc-endpoint", "private_dns", "not stored"),
+    (Moto, "deployment", "routes", "no summary of the API"),
     (Moto, "function", "log_group", "not stored"),
     (Moto, "rest-api", "endpoint_access", "not stored"),
     (Moto, "rest-api", "security_policy", "not stored"),
