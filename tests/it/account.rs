@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_ec2::types::State;
 use aws_sdk_kms::types::KeyState;
 use aws_sdk_wafv2::types::Scope;
 use wmctl::aws::{Access, Aws, Target};
@@ -55,13 +56,13 @@ async fn network(aws: &Aws, lines: &mut BTreeSet<String>) {
         security_groups,
         group_id
     );
-    list!(
-        lines,
-        "endpoint",
-        ec2.describe_vpc_endpoints(),
-        vpc_endpoints,
-        vpc_endpoint_id
-    );
+    let endpoints = ec2.describe_vpc_endpoints().send().await.unwrap();
+    for endpoint in endpoints.vpc_endpoints() {
+        // A deleted one is listed for a while.
+        if endpoint.state().map(State::as_str) != Some("deleted") {
+            lines.insert(format!("endpoint {:?}", endpoint.vpc_endpoint_id()));
+        }
+    }
     list!(
         lines,
         "interface",
@@ -109,10 +110,11 @@ async fn data(aws: &Aws, lines: &mut BTreeSet<String>) {
         db_parameter_groups,
         db_parameter_group_name
     );
+    // AWS deletes automated snapshots with their instance; moto does not.
     list!(
         lines,
         "snapshot",
-        aws.rds.describe_db_snapshots(),
+        aws.rds.describe_db_snapshots().snapshot_type("manual"),
         db_snapshots,
         db_snapshot_identifier
     );
