@@ -90,7 +90,11 @@ impl Aws {
             Some(url) => Some(detect(url).await?),
             None => None,
         };
-        let identity = aws_sdk_sts::Client::new(&config)
+        // Nothing is under way yet that patience could save.
+        let sts = aws_sdk_sts::config::Builder::from(&config)
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .build();
+        let identity = aws_sdk_sts::Client::from_conf(sts)
             .get_caller_identity()
             .send()
             .await

@@ -1,7 +1,83 @@
 //! What an operator sees when something is wrong: one clear error and the next command.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
 use crate::emulator::{Emulator, free_port};
 use crate::project::Project;
+
+/// A server that answers every request alike, until the test ends. Its URL.
+fn answering(status: &'static str, body: &'static str) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let head = BufReader::new(&stream).lines().map_while(Result::ok);
+            head.take_while(|line| !line.is_empty()).for_each(drop);
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Type: text/xml\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    url
+}
+
+fn refused_with(code: &'static str) -> String {
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>No.</Message></Error><RequestId>r-1</RequestId></ErrorResponse>"
+    );
+    let url = answering("403 Forbidden", body.leak());
+    let run = Project::new().wmctl(&["plan", "--no-build", "--endpoint-url", &url]);
+    assert_eq!(run.code, 5, "{}", run.all());
+    assert!(run.stderr.contains(code), "{}", run.all());
+    assert!(run.stderr.contains("GetCallerIdentity"), "{}", run.all());
+    run.stderr
+}
+
+#[test]
+fn an_expired_token() {
+    assert!(refused_with("ExpiredToken").contains("aws sso login"));
+}
+
+#[test]
+fn credentials_that_aws_does_not_know() {
+    assert!(refused_with("InvalidClientTokenId").contains("--profile"));
+}
+
+#[test]
+fn no_network() {
+    let url = format!("http://127.0.0.1:{}", free_port());
+    let variables = [
+        ("AWS_ENDPOINT_URL", url.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    let run = Project::new().wmctl_with(&["plan", "--no-build"], &variables);
+    assert_eq!(run.code, 5, "{}", run.all());
+    assert!(
+        run.stderr.starts_with("error: cannot connect"),
+        "{}",
+        run.all()
+    );
+    assert!(run.stderr.contains("check the network"), "{}", run.all());
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let run = Project::new().wmctl(&["local", "start", "--gateway-port", &port]);
+    assert_eq!(run.code, 4, "{}", run.all());
+    assert!(run.stderr.contains(&port), "{}", run.all());
+    assert!(
+        run.stderr.contains("wmctl local start --gateway-port"),
+        "{}",
+        run.all()
+    );
+}
 
 #[test]
 fn an_emulator_that_is_not_there() {
