@@ -23,9 +23,12 @@ pub(super) const KEYS: [(&str, &str); 12] = [
     ("api.cors_origin", "no origin but the API's own is allowed"),
     (
         "api.keys[].rotate_after_days",
-        "keys are rotated when you ask for it",
+        "a key stays valid until it leaves infra.toml",
     ),
-    ("api.keys[].overlap", "keys are rotated when you ask for it"),
+    (
+        "api.keys[].overlap",
+        "a key stays valid until it leaves infra.toml",
+    ),
     ("api.cognito", "callers are told apart by their API keys"),
     (
         "audit",

@@ -164,13 +164,17 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     fn create(&self, cx: &Cx<'_>) -> impl Future<Output = Result<Attributes>> + Send;
 
-    /// Brings `found` to `self`; `changed` names the fields that differ.
+    /// Brings `found` to `self`; `changed` names the fields that differ. Kinds whose objects
+    /// never change in place leave it out.
     fn update(
         &self,
-        cx: &Cx<'_>,
+        _cx: &Cx<'_>,
         found: &Found<Self>,
-        changed: &[String],
-    ) -> impl Future<Output = Result<Attributes>> + Send;
+        _changed: &[String],
+    ) -> impl Future<Output = Result<Attributes>> + Send {
+        let attributes = found.attributes.clone();
+        async { Ok(attributes) }
+    }
 
     fn delete(cx: &Cx<'_>, found: &Found<Self>) -> impl Future<Output = Result<()>> + Send;
 }

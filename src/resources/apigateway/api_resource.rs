@@ -79,15 +79,6 @@ impl Resource for ApiResource {
         Ok(attributes([("id", &id)]))
     }
 
-    async fn update(
-        &self,
-        _cx: &Cx<'_>,
-        found: &Found<Self>,
-        _changed: &[String],
-    ) -> Result<Attributes> {
-        Ok(found.attributes.clone())
-    }
-
     /// Takes the paths and methods below it along.
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let call = cx

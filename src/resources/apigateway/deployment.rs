@@ -129,15 +129,6 @@ impl Resource for Deployment {
         Ok(attributes([("id", &made.id.unwrap_or_default())]))
     }
 
-    async fn update(
-        &self,
-        _cx: &Cx<'_>,
-        found: &Found<Self>,
-        _changed: &[String],
-    ) -> Result<Attributes> {
-        Ok(found.attributes.clone())
-    }
-
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let call = cx
             .aws

@@ -4,6 +4,7 @@
 //! `live`, which moves to a version after the schema is migrated and the version is healthy.
 
 pub mod alias;
+mod finding;
 pub mod function;
 pub mod invoke;
 pub mod permission;

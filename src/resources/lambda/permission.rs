@@ -82,15 +82,6 @@ impl Resource for FunctionPermission {
         Ok(attributes([("id", &self.statement_id)]))
     }
 
-    async fn update(
-        &self,
-        _cx: &Cx<'_>,
-        found: &Found<Self>,
-        _changed: &[String],
-    ) -> Result<Attributes> {
-        Ok(found.attributes.clone())
-    }
-
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         cx.aws
             .lambda

@@ -66,15 +66,6 @@ impl Resource for FunctionVersion {
         Ok(attributes([("id", &version)]))
     }
 
-    async fn update(
-        &self,
-        _cx: &Cx<'_>,
-        found: &Found<Self>,
-        _changed: &[String],
-    ) -> Result<Attributes> {
-        Ok(found.attributes.clone())
-    }
-
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         cx.aws
             .lambda
