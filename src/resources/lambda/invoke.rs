@@ -17,7 +17,11 @@ pub async fn invoke(aws: &Aws, function: &str, qualifier: &str, event: &Value) -
         .payload(Blob::new(event.to_string()))
         .send()
         .await
-        .during("Invoke", format!("{function}:{qualifier}"))?;
+        .during("Invoke", format!("{function}:{qualifier}"))
+        .map_err(|error| match error.code() {
+            Some("ResourceNotFoundException") => error.hint("run `wmctl up` first"),
+            _ => error,
+        })?;
     let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
     let value: Value = serde_json::from_slice(&payload).unwrap_or(Value::Null);
     if answer.function_error.is_some() {
