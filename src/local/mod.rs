@@ -90,6 +90,12 @@ impl Local {
         *self.state() = State::load(&self.root);
         self.choose_ports(options, events).await?;
         let (gateway, database) = (self.gateway(), self.database());
+        // What keeps one from starting shows before the other runs.
+        let ready = tokio::join!(
+            self.prepare_one(&gateway, events),
+            self.prepare_one(&database, events),
+        );
+        ready.0.and(ready.1)?;
         let (gateway, database) = tokio::join!(
             self.start_one(&gateway, events),
             self.start_one(&database, events),
@@ -201,6 +207,13 @@ impl Local {
         state.gateway_port = gateway_port;
         state.database_port = database_port;
         Ok(())
+    }
+
+    async fn prepare_one<S: Service>(&self, service: &S, events: &Events) -> Result<()> {
+        match self.running::<S>().await {
+            Some(_) => Ok(()),
+            None => service::prepare(service, events).await,
+        }
     }
 
     async fn start_one<S: Service>(&self, service: &S, events: &Events) -> Result<()> {

@@ -40,6 +40,12 @@ pub(super) trait Service: Send + Sync {
     fn answer(&self) -> impl Future<Output = Option<String>> + Send;
 }
 
+/// Sees to all that a daemon which is to be started needs.
+pub(super) async fn prepare<S: Service>(service: &S, events: &Events) -> Result<()> {
+    port_is_free(service)?;
+    service.prepare(events).await
+}
+
 /// Starts the daemon unless it runs. `record` is called as soon as there is a process,
 /// so that an interrupted start leaves nothing that `stop` does not know.
 pub(super) async fn start<S: Service>(
@@ -52,8 +58,6 @@ pub(super) async fn start<S: Service>(
     if let Some(process) = running {
         return wait_for_answer(service, &process, events).await;
     }
-    port_is_free(service)?;
-    service.prepare(events).await?;
     events.started(S::ID, "starting");
     let process = launch(service).await?;
     record(process.clone())?;

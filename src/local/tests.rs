@@ -143,6 +143,7 @@ async fn a_server_lives_as_rds_would_have_it() {
         state.database = Some(process);
         Ok(())
     };
+    service::prepare(&server, &events).await.unwrap();
     service::start(&server, None, record, &events)
         .await
         .unwrap();

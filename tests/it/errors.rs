@@ -69,7 +69,9 @@ fn no_network() {
 fn a_port_that_is_taken() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let run = Project::new().wmctl(&["local", "start", "--gateway-port", &port]);
+    let (project, other) = (Project::new(), free_port().to_string());
+    let ports = ["--gateway-port", &port, "--database-port", &other];
+    let run = project.wmctl(&[&["local", "start"], &ports[..]].concat());
     assert_eq!(run.code, 4, "{}", run.all());
     assert!(run.stderr.contains(&port), "{}", run.all());
     assert!(
@@ -77,6 +79,8 @@ fn a_port_that_is_taken() {
         "{}",
         run.all()
     );
+    let status = project.wmctl(&["local", "status", "--json"]).ok().json();
+    assert_eq!(status["database"]["running"], false, "{status:#}");
 }
 
 #[test]
