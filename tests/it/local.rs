@@ -160,6 +160,7 @@ fn refusals(endpoint: &Endpoint, key: &str) {
         assert_eq!(status, expected, "{what}: {answer}");
         assert_eq!(answer["success"], expected == 200, "{what}: {answer}");
         assert!(answer["request_id"].is_string(), "{what}: {answer}");
+        assert!(!answer.to_string().contains("$context"), "{what}: {answer}");
         if expected != 200 {
             assert!(
                 answer["error"].is_string() && answer["code"].is_string(),

@@ -24,7 +24,8 @@ pub struct Method {
     pub authorizer: Option<String>,
     pub validator: Option<String>,
     /// The model for each content type. A body of a type that is not listed would pass unseen,
-    /// so `$default` names one too.
+    /// so the one model is for `$default`, which is every type. (`MiniStack` passes it over; the
+    /// function, which validates everything again, then refuses in more words.)
     pub models: BTreeMap<String, String>,
     /// The function's answer passes as it is: none are declared.
     pub responses: Vec<String>,
@@ -68,9 +69,7 @@ impl Resource for Method {
                 authorization: "NONE".to_owned(),
                 authorizer: None,
                 validator: Some("${request-validator/body}".to_owned()),
-                models: ["$default", "application/json"]
-                    .map(|kind| (kind.to_owned(), "${model/request}".to_owned()))
-                    .into(),
+                models: BTreeMap::from([("$default".to_owned(), "${model/request}".to_owned())]),
                 responses: Vec::new(),
                 integration: Some(Integration {
                     kind: IntegrationType::AwsProxy.as_str().to_owned(),
