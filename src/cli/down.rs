@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Global;
 use super::session::{Build, Session, parse_ids};
-use super::up::{carry_out, failure, outcome_json, outcome_text};
+use super::up::{carry_out, conclude, outcome_json, outcome_text};
 use crate::apply::Outcome;
 use crate::error::Result;
 use crate::plan;
@@ -55,22 +55,9 @@ impl Down {
         document["result"] = outcome_json(&outcome, calls);
         let printer = session.printer;
         session.close().await;
-        if printer.json {
-            printer.document(&document);
-        } else if !plan.is_empty() {
+        if !plan.is_empty() {
             printer.message(&outcome_text(&outcome, calls));
-            for (id, error) in &outcome.failed {
-                printer.message(&format!("{id}:"));
-                printer.error(error);
-            }
         }
-        if outcome.is_complete() {
-            return Ok(ExitCode::SUCCESS);
-        }
-        let error = failure(&outcome);
-        if printer.json {
-            return Ok(ExitCode::from(error.kind.exit_code()));
-        }
-        Err(error)
+        conclude(printer, &document, &outcome)
     }
 }

@@ -198,6 +198,19 @@ impl Session {
         })
     }
 
+    /// The same with where the chatbot calls, and the secrets that hold its keys.
+    pub fn endpoint_document(&self, endpoint: Option<&(String, Option<String>)>) -> Value {
+        let mut document = self.document();
+        document["endpoint"] = json!(endpoint.map(|(url, _)| url));
+        document["host"] = json!(endpoint.and_then(|(_, host)| host.as_ref()));
+        document["api_keys"] = self
+            .key_secrets()
+            .iter()
+            .map(|(name, secret)| json!({"name": name, "secret": secret}))
+            .collect();
+        document
+    }
+
     pub fn database_server(&self) -> Option<&dyn DatabaseServer> {
         self.local
             .as_ref()

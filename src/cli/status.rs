@@ -35,14 +35,7 @@ impl Status {
             _ => json!({"ok": false, "reason": "not deployed"}),
         };
         let pending: Vec<String> = plan.changes().map(|step| step.id.to_string()).collect();
-        let keys = session.key_secrets();
-        let mut document = session.document();
-        document["endpoint"] = json!(endpoint.as_ref().map(|(url, _)| url));
-        document["host"] = json!(endpoint.as_ref().and_then(|(_, host)| host.as_ref()));
-        document["api_keys"] = keys
-            .iter()
-            .map(|(name, secret)| json!({"name": name, "secret": secret}))
-            .collect();
+        let mut document = session.endpoint_document(endpoint.as_ref());
         document["versions"] = json!({"chatbot": live("chatbot"), "migrator": live("migrator")});
         document["health"] = health;
         document["database"] = json!(attribute("db-instance", "main", "endpoint"));

@@ -11,7 +11,7 @@ use super::stop::stoppable;
 use crate::apply::{Outcome, Site, apply};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Plan};
-use crate::report::{error_json, plan_json, plan_text};
+use crate::report::{Printer, error_json, plan_json, plan_text};
 
 /// Bring the account to what infra.toml says
 ///
@@ -73,35 +73,15 @@ async fn finish(session: Session, plan: &Plan, outcome: &Outcome) -> Result<Exit
     let endpoint = api.map(|id| session.endpoint(&id));
     let keys = session.key_secrets();
     let calls = session.aws.calls.count();
-    let mut document = session.document();
+    let mut document = session.endpoint_document(endpoint.as_ref());
     document["plan"] = plan_json(plan);
     document["result"] = outcome_json(outcome, calls);
-    document["endpoint"] = json!(endpoint.as_ref().map(|(url, _)| url));
-    document["host"] = json!(endpoint.as_ref().and_then(|(_, host)| host.clone()));
-    document["api_keys"] = keys
-        .iter()
-        .map(|(name, secret)| json!({"name": name, "secret": secret}))
-        .collect();
     document["not_emulated"] = json!(session.gaps.met());
     let printer = session.printer;
     session.close().await;
-    if !printer.json {
-        printer.message(&outcome_text(outcome, calls));
-    }
-    if !outcome.is_complete() {
-        if printer.json {
-            printer.document(&document);
-            return Ok(ExitCode::from(failure(outcome).kind.exit_code()));
-        }
-        for (id, error) in &outcome.failed {
-            printer.message(&format!("{id}:"));
-            printer.error(error);
-        }
-        return Err(failure(outcome));
-    }
-    if printer.json {
-        printer.document(&document);
-    } else if let Some((url, host)) = endpoint {
+    printer.message(&outcome_text(outcome, calls));
+    let code = conclude(printer, &document, outcome)?;
+    if let Some((url, host)) = endpoint.filter(|_| !printer.json) {
         printer.data(&format!("endpoint  {url}"));
         if let Some(host) = host {
             printer.data(&format!("host      {host}"));
@@ -110,7 +90,27 @@ async fn finish(session: Session, plan: &Plan, outcome: &Outcome) -> Result<Exit
             printer.data(&format!("api key   {name}: in the secret {secret}"));
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
+}
+
+/// Shows the document to a script, and what failed to a person; the exit code says the same.
+pub fn conclude(printer: Printer, document: &Value, outcome: &Outcome) -> Result<ExitCode> {
+    if printer.json {
+        printer.document(document);
+        return Ok(if outcome.is_complete() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(failure(outcome).kind.exit_code())
+        });
+    }
+    if outcome.is_complete() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (id, error) in &outcome.failed {
+        printer.message(&format!("{id}:"));
+        printer.error(error);
+    }
+    Err(failure(outcome))
 }
 
 /// The outcome as `--json` has it.
@@ -147,7 +147,7 @@ pub fn outcome_text(outcome: &Outcome, calls: u64) -> String {
 }
 
 /// The error that an incomplete outcome ends with.
-pub fn failure(outcome: &Outcome) -> Error {
+fn failure(outcome: &Outcome) -> Error {
     if outcome.interrupted && outcome.failed.is_empty() {
         return Error::new(Kind::Interrupted, "stopped; what was done stays")
             .hint("run the same command again to go on");

@@ -237,6 +237,19 @@ async fn plans(reader: &Reader<'_>) -> Result<Vec<(String, types::UsagePlan)>> {
         .collect())
 }
 
+/// A patch on one line, for tests.
+#[cfg(test)]
+fn shown(patch: PatchOperation) -> String {
+    let op = patch
+        .op
+        .map_or_else(String::new, |op| op.as_str().to_owned());
+    format!(
+        "{op} {} {}",
+        patch.path.unwrap_or_default(),
+        patch.value.unwrap_or_default()
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

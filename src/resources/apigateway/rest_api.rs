@@ -268,6 +268,7 @@ async fn ready(cx: &Cx<'_>, id: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shown;
     use super::*;
 
     fn api(security_policy: &str) -> RestApi {
@@ -289,16 +290,7 @@ mod tests {
         changed
             .iter()
             .flat_map(|field| wanted.patches(field, found))
-            .map(|patch| {
-                let op = patch
-                    .op
-                    .map_or_else(String::new, |op| op.as_str().to_owned());
-                format!(
-                    "{op} {} {}",
-                    patch.path.unwrap_or_default(),
-                    patch.value.unwrap_or_default()
-                )
-            })
+            .map(shown)
             .collect()
     }
 

@@ -270,6 +270,7 @@ async fn change(cx: &Cx<'_>, id: &str, patches: Vec<PatchOperation>) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use super::super::shown;
     use super::*;
 
     fn plan(stage: &str) -> UsagePlan {
@@ -289,16 +290,7 @@ mod tests {
         plan("prod")
             .patches(field, found)
             .into_iter()
-            .map(|patch| {
-                let op = patch
-                    .op
-                    .map_or_else(String::new, |op| op.as_str().to_owned());
-                format!(
-                    "{op} {} {}",
-                    patch.path.unwrap_or_default(),
-                    patch.value.unwrap_or_default()
-                )
-            })
+            .map(shown)
             .collect()
     }
 
