@@ -113,6 +113,7 @@ mod tests {
                 action,
                 reason: Reason::NotWanted,
                 changes: Vec::new(),
+                interrupts: None,
                 needs: BTreeSet::new(),
                 wanted,
                 found: Some(object),

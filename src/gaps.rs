@@ -9,9 +9,9 @@ use crate::diff::Change;
 use crate::object::Id;
 
 /// Emulator, kind, path prefix of the field, and what happens to it there.
-type Gap = (Emulator, &'static str, &'static str, &'static str);
+pub type Gap = (Emulator, &'static str, &'static str, &'static str);
 
-const TABLE: &[Gap] = &[
+pub const TABLE: &[Gap] = &[
     (MiniStack, "alarm", "actions", LOST_ALARM),
     (MiniStack, "alarm", "description", LOST_ALARM),
     (MiniStack, "alarm", "metric", LOST_ALARM),

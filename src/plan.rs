@@ -26,6 +26,8 @@ pub struct Step {
     pub action: Action,
     pub reason: Reason,
     pub changes: Vec<Change>,
+    /// What stops meanwhile, where the object is away for a while: "every request".
+    pub interrupts: Option<&'static str>,
     /// The wanted objects that this one refers to.
     pub needs: BTreeSet<Id>,
     /// With references where something is not known before it is made.
@@ -39,6 +41,8 @@ pub enum Action {
     Keep,
     Create,
     Update,
+    /// Taken over: it gets our tags, and what else differs is changed.
+    Adopt,
     /// Deleted, then created.
     Replace,
     /// Created beside the old one, which stays or is deleted by a step of its own.
@@ -52,6 +56,8 @@ pub enum Reason {
     UpToDate,
     Missing,
     Differs,
+    /// It has the name that ours would have, and the operator named it to be taken over.
+    NamedForAdoption,
     /// Differs in a field that AWS does not change on an existing object.
     CannotChangeInPlace(String),
     DependencyReplaced(Id),
@@ -133,6 +139,7 @@ pub fn down(
                 action: Action::Keep,
                 reason: reason.unwrap_or(Reason::HoldsData),
                 changes: Vec::new(),
+                interrupts: None,
                 needs: BTreeSet::new(),
                 wanted: None,
                 found: Some(object.clone()),
@@ -215,6 +222,7 @@ impl<'a> Planner<'a> {
                     action: Action::Create,
                     reason: Reason::Missing,
                     changes: Vec::new(),
+                    interrupts: None,
                     needs,
                     wanted: Some(value),
                     found: None,
@@ -224,6 +232,10 @@ impl<'a> Planner<'a> {
             return Ok(());
         };
         let (action, reason) = self.decide(&wanted.id, &changes, &needs);
+        let interrupts = match action {
+            Action::Replace => self.interrupts(&wanted.id),
+            _ => None,
+        };
         let known = match action {
             Action::Replace => {
                 self.replaced.insert(wanted.id.clone());
@@ -242,6 +254,7 @@ impl<'a> Planner<'a> {
                 action,
                 reason,
                 changes,
+                interrupts,
                 needs,
                 wanted: Some(value),
                 found: Some(object),
@@ -356,10 +369,15 @@ impl<'a> Planner<'a> {
             action: Action::Delete,
             reason,
             changes: Vec::new(),
+            interrupts: None,
             needs: BTreeSet::new(),
             wanted: None,
             found: Some(object),
         });
+    }
+
+    fn interrupts(&self, id: &Id) -> Option<&'static str> {
+        self.kinds.get(&id.kind).and_then(Kind::interrupts)
     }
 }
 

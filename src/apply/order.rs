@@ -87,7 +87,7 @@ pub(super) fn tasks<'a>(kinds: &Kinds, plan: &'a Plan) -> Vec<Task<'a>> {
         let works: &[Work] = match step.action {
             Action::Keep => &[],
             Action::Create | Action::Supersede => &[Work::Create],
-            Action::Update => &[Work::Update],
+            Action::Update | Action::Adopt => &[Work::Update],
             Action::Delete => &[Work::Delete],
             Action::Replace => &[Work::Create, Work::Delete],
         };

@@ -109,7 +109,7 @@ impl HttpConnector for Connector {
 }
 
 /// Service and operation, as far as the request tells without its body, which may be secret.
-fn describe(request: &HttpRequest) -> String {
+pub(super) fn describe(request: &HttpRequest) -> String {
     let uri = request.uri();
     let (authority, path) = uri
         .split_once("://")

@@ -4,6 +4,8 @@ mod failure;
 mod http;
 pub mod patience;
 mod reader;
+#[cfg(test)]
+pub(crate) mod scripted;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,25 +101,48 @@ impl Aws {
             .send()
             .await
             .during("GetCallerIdentity", "the account")?;
-        Ok(Self {
-            target: access.target.clone(),
-            emulator,
-            account: identity.account.unwrap_or_default(),
-            caller: identity.arn.unwrap_or_default(),
-            calls,
-            apigateway: aws_sdk_apigateway::Client::new(&config),
-            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
-            ec2: aws_sdk_ec2::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            kms: aws_sdk_kms::Client::new(&config),
-            lambda: aws_sdk_lambda::Client::new(&config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-            rds: aws_sdk_rds::Client::new(&config),
-            secrets: aws_sdk_secretsmanager::Client::new(&config),
-            sns: aws_sdk_sns::Client::new(&config),
-            waf: aws_sdk_wafv2::Client::new(&config),
-        })
+        let account = identity.account.unwrap_or_default();
+        let caller = identity.arn.unwrap_or_default();
+        let target = access.target.clone();
+        Ok(Self::with(
+            &config, target, emulator, calls, account, caller,
+        ))
     }
+
+    fn with(
+        config: &SdkConfig,
+        target: Target,
+        emulator: Option<Emulator>,
+        calls: Arc<Calls>,
+        account: String,
+        caller: String,
+    ) -> Self {
+        Self {
+            target,
+            emulator,
+            account,
+            caller,
+            calls,
+            apigateway: aws_sdk_apigateway::Client::new(config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+            ec2: aws_sdk_ec2::Client::new(config),
+            iam: aws_sdk_iam::Client::new(config),
+            kms: aws_sdk_kms::Client::new(config),
+            lambda: aws_sdk_lambda::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            rds: aws_sdk_rds::Client::new(config),
+            secrets: aws_sdk_secretsmanager::Client::new(config),
+            sns: aws_sdk_sns::Client::new(config),
+            waf: aws_sdk_wafv2::Client::new(config),
+        }
+    }
+}
+
+/// The SDK's own retries, of throttling and of passing faults.
+fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(6)
+        .with_max_backoff(Duration::from_secs(20))
 }
 
 async fn sdk_config(access: &Access, calls: Arc<Calls>, events: &Events) -> SdkConfig {
@@ -125,11 +150,7 @@ async fn sdk_config(access: &Access, calls: Arc<Calls>, events: &Events) -> SdkC
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(Region::new(access.region.clone()))
         .http_client(client)
-        .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(6)
-                .with_max_backoff(Duration::from_secs(20)),
-        )
+        .retry_config(retries())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(5))

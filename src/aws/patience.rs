@@ -4,8 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use rand::Rng;
-use tokio::time::{Instant, sleep};
 
+use self::clock::{Instant, sleep};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::object::Id;
@@ -99,5 +99,50 @@ where
             }
             other => return other,
         }
+    }
+}
+
+/// The time that waiting is measured by.
+#[cfg(not(test))]
+mod clock {
+    pub use tokio::time::{Instant, sleep};
+}
+
+/// In tests only waiting moves the time, so minutes pass at once. Each test has its own: it runs
+/// on a thread of its own.
+#[cfg(test)]
+pub(crate) mod clock {
+    use std::cell::Cell;
+    use std::ops::Add;
+    use std::time::Duration;
+
+    thread_local! {
+        static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    }
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub struct Instant(Duration);
+
+    impl Instant {
+        pub fn now() -> Self {
+            Self(elapsed())
+        }
+    }
+
+    impl Add<Duration> for Instant {
+        type Output = Self;
+
+        fn add(self, time: Duration) -> Self {
+            Self(self.0 + time)
+        }
+    }
+
+    pub fn elapsed() -> Duration {
+        NOW.with(Cell::get)
+    }
+
+    pub async fn sleep(time: Duration) {
+        NOW.with(|now| now.set(now.get() + time));
+        tokio::task::yield_now().await;
     }
 }

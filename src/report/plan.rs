@@ -75,6 +75,7 @@ fn sign(action: Action) -> &'static str {
         Action::Keep => "",
         Action::Create | Action::Supersede => "+",
         Action::Update => "~",
+        Action::Adopt => ">",
         Action::Replace => "-/+",
         Action::Delete => "-",
     }
@@ -85,6 +86,7 @@ fn verb(action: Action) -> &'static str {
         Action::Keep => "keep",
         Action::Create => "create",
         Action::Update => "update",
+        Action::Adopt => "adopt",
         Action::Replace => "REPLACE",
         Action::Supersede => "renew",
         Action::Delete => "DELETE",
@@ -96,6 +98,7 @@ fn reason(step: &Step) -> String {
         Reason::UpToDate => "as wanted".to_owned(),
         Reason::Missing => "missing".to_owned(),
         Reason::Differs => "differs".to_owned(),
+        Reason::NamedForAdoption => "has our name and not our tags".to_owned(),
         Reason::CannotChangeInPlace(field) if step.action == Action::Supersede => {
             format!("{field} changes")
         }
@@ -134,6 +137,7 @@ pub fn plan_json(plan: &Plan) -> Value {
                 "action": step.action,
                 "reason": step.reason,
                 "changes": step.changes,
+                "interrupts": step.interrupts,
                 "needs": step.needs,
                 "aws_id": step.found.as_ref().and_then(|found| found.attributes.get("id")),
                 "wanted": step.wanted.as_ref().filter(|_| step.action != Action::Keep),

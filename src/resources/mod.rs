@@ -137,6 +137,9 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     const NEEDS: &'static [&'static str];
     /// Holds what cannot be made again; goes only when the operator names it.
     const DATA: bool = false;
+    /// What stops while an object of this kind is away, where somebody would notice: it completes
+    /// "interrupts …", in the plan's line of a replacement or deletion.
+    const INTERRUPTS: Option<&'static str> = None;
     /// `None` where there is one object for each logical name. Otherwise several versions may
     /// stand beside each other, found newest first, and so many superseded ones stay.
     const SUPERSEDED: Option<usize> = None;
@@ -184,6 +187,7 @@ pub trait Kind: Send + Sync {
     fn name(&self) -> &'static str;
     fn needs(&self) -> &'static [&'static str];
     fn data(&self) -> bool;
+    fn interrupts(&self) -> Option<&'static str>;
     fn superseded(&self) -> Option<usize>;
     fn deletable(&self) -> bool;
     /// The hash that stands for the content of an object with this value.
@@ -215,6 +219,10 @@ impl<R: Resource> Kind for Typed<R> {
 
     fn data(&self) -> bool {
         R::DATA
+    }
+
+    fn interrupts(&self) -> Option<&'static str> {
+        R::INTERRUPTS
     }
 
     fn superseded(&self) -> Option<usize> {

@@ -5,6 +5,7 @@
 
 mod account;
 mod commands;
+mod drift;
 mod emulator;
 mod errors;
 mod lifecycle;

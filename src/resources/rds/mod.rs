@@ -127,6 +127,7 @@ async fn make_service_role(cx: &Cx<'_>) -> Result<()> {
 mod tests {
     use super::*;
     use crate::aws::Failure;
+    use crate::aws::scripted::{Scene, Script, waited};
 
     fn refused(code: &str, message: &str) -> Error {
         let mut error = Error::failed("refused");
@@ -156,5 +157,50 @@ mod tests {
             "InvalidParameterValue",
             other
         )));
+    }
+
+    /// Note 11 of the field: the role is made once, and waited for until RDS knows it.
+    #[tokio::test]
+    async fn a_fresh_account_gets_the_service_linked_role_and_the_call_again() {
+        let fresh = "Unable to create the resource. Verify that you have permission to create \
+                     service linked role. Otherwise wait and try again later";
+        let refuse = |script: Script| {
+            script.refuse("CreateDBSubnetGroup", 400, "InvalidParameterValue", fresh)
+        };
+        let exists = "Service role name AWSServiceRoleForRDS has been taken in this account";
+        let script = refuse(refuse(Script::new()))
+            .answer(
+                "CreateServiceLinkedRole",
+                "<CreateServiceLinkedRoleResponse/>",
+            )
+            .refuse("CreateServiceLinkedRole", 400, "InvalidInput", exists)
+            .answer("CreateDBSubnetGroup", "<CreateDBSubnetGroupResponse/>");
+        let scene = Scene::new("db-subnet-group/main", script);
+        let cx = scene.cx();
+        with_service_role(&cx, || {
+            let call = cx.aws.rds.create_db_subnet_group();
+            let call = call
+                .db_subnet_group_name("chat-prod")
+                .db_subnet_group_description("x");
+            async { call.send().await.during("CreateDBSubnetGroup", cx.id) }
+        })
+        .await
+        .unwrap();
+        assert_eq!(
+            scene.script.calls(),
+            [
+                "CreateDBSubnetGroup",
+                "CreateServiceLinkedRole",
+                "CreateDBSubnetGroup",
+                "CreateServiceLinkedRole",
+                "CreateDBSubnetGroup",
+            ]
+        );
+        let asked = scene.script.bodies("CreateServiceLinkedRole").remove(0);
+        assert!(
+            asked.contains("AWSServiceName=rds.amazonaws.com"),
+            "{asked}"
+        );
+        assert!(waited() < Duration::from_mins(5));
     }
 }
