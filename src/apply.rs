@@ -17,7 +17,7 @@ use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
 use crate::object::{Attributes, Id, Known, Object, is_resolved, resolve};
-use crate::plan::{Plan, Reason, Step};
+use crate::plan::{Plan, Step};
 use crate::resources::{Cx, DatabaseServer, Kind, Kinds, Options};
 use crate::stack::Stack;
 
@@ -135,9 +135,12 @@ async fn work(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<
         database_server: site.database_server,
     };
     if task.work == Work::Delete {
-        kind.delete(&cx, found(task.step)?).await?;
-        if task.step.reason == Reason::NotWanted {
-            lock(known).remove(id);
+        let found = found(task.step)?;
+        kind.delete(&cx, found.clone()).await?;
+        // The id may stand for another object by now: its successor, or one that others keep.
+        let mut known = lock(known);
+        if known.get(id).and_then(|known| known.get("id")) == found.attributes.get("id") {
+            known.remove(id);
         }
         return Ok(());
     }

@@ -1,20 +1,37 @@
-//! Reads what the stack has in the account: every kind at once.
+//! Reads what the account has, for this stack: every kind at once.
 
-use futures::future::join_all;
+use futures::future::{join_all, try_join};
 
 use crate::aws::{Aws, Reader};
+use crate::config::Config;
 use crate::error::Result;
-use crate::object::Object;
+use crate::object::{Known, Object};
 use crate::resources::Kinds;
 use crate::stack::Stack;
 
+/// What one look at the account found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Observed {
+    /// The stack's objects, and those that have a name of ours without our tags.
+    pub objects: Vec<Object>,
+    /// What infra.toml names and somebody else keeps.
+    pub existing: Known,
+}
+
 /// The stack's objects of all kinds. If reads fail, the first failure in the order of kinds.
-pub async fn observe(kinds: &Kinds, aws: &Aws, stack: &Stack) -> Result<Vec<Object>> {
+pub async fn observe(kinds: &Kinds, aws: &Aws, stack: &Stack, config: &Config) -> Result<Observed> {
     let reader = Reader::new(aws, stack);
-    let reads = join_all(kinds.iter().map(|kind| kind.find(&reader))).await;
-    let mut objects = Vec::new();
+    let reads = join_all(
+        kinds
+            .iter()
+            .map(|kind| try_join(kind.find(&reader), kind.existing(&reader, config))),
+    )
+    .await;
+    let mut observed = Observed::default();
     for read in reads {
-        objects.extend(read?);
+        let (objects, existing) = read?;
+        observed.objects.extend(objects);
+        observed.existing.extend(existing);
     }
-    Ok(objects)
+    Ok(observed)
 }

@@ -87,12 +87,26 @@ impl Plan {
     }
 }
 
-/// What it takes to go from `found` to `wanted`.
-pub fn up(kinds: &Kinds, wanted: Vec<Wanted>, found: Vec<Object>, gaps: &Gaps) -> Result<Plan> {
+/// What a plan is to reach.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    pub wanted: Vec<Wanted>,
+    /// What the wanted objects may refer to although the stack does not make it.
+    pub existing: Known,
+    /// Objects to take over although they do not carry the stack's tags.
+    pub adopt: BTreeSet<Id>,
+}
+
+/// What it takes to go from `found` to what is wanted.
+pub fn up(kinds: &Kinds, request: Request, found: Vec<Object>, gaps: &Gaps) -> Result<Plan> {
     let mut planner = Planner::new(kinds, found, gaps);
-    for wanted in in_order(wanted)? {
+    planner.adopt = request.adopt;
+    let ordered = in_order(request.wanted, &request.existing)?;
+    planner.plan.known = request.existing;
+    for wanted in ordered {
         planner.reach(wanted)?;
     }
+    planner.no_strangers()?;
     planner.leave_out();
     Ok(planner.plan)
 }
@@ -177,6 +191,9 @@ struct Planner<'a> {
     kinds: &'a Kinds,
     gaps: &'a Gaps,
     found: BTreeMap<Id, Vec<Object>>,
+    adopt: BTreeSet<Id>,
+    /// Objects that have a name of ours, are not ours, and were not named for adoption.
+    strangers: Vec<(Object, Vec<Change>)>,
     /// Objects whose old self goes: what refers to them has to follow.
     replaced: BTreeSet<Id>,
     plan: Plan,
@@ -192,6 +209,8 @@ impl<'a> Planner<'a> {
             kinds,
             gaps,
             found: by_id,
+            adopt: BTreeSet::new(),
+            strangers: Vec::new(),
             replaced: BTreeSet::new(),
             plan: Plan::default(),
         }
@@ -231,7 +250,13 @@ impl<'a> Planner<'a> {
             );
             return Ok(());
         };
-        let (action, reason) = self.decide(&wanted.id, &changes, &needs);
+        if !object.owned && !self.adopt.contains(&wanted.id) {
+            // So that what stands on it is compared with it, and not with nothing.
+            self.plan.known.insert(wanted.id, object.attributes.clone());
+            self.strangers.push((object, changes));
+            return Ok(());
+        }
+        let (action, reason) = self.decide(&object, &changes, &needs)?;
         let interrupts = match action {
             Action::Replace => self.interrupts(&wanted.id),
             _ => None,
@@ -270,6 +295,10 @@ impl<'a> Planner<'a> {
         let Some(candidates) = self.found.get_mut(id) else {
             return Ok(None);
         };
+        // What is ours stands before what only has our name.
+        if candidates.iter().any(|object| object.owned) {
+            candidates.retain(|object| object.owned);
+        }
         let several = self
             .kinds
             .get(&id.kind)
@@ -295,32 +324,30 @@ impl<'a> Planner<'a> {
         else {
             return Ok(None);
         };
-        let object = candidates.remove(at);
-        if !object.owned {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!(
-                    "{id}: `{}` exists already and does not carry this stack's tags",
-                    aws_id(&object)
-                ),
-            )
-            .hint("nothing was changed; choose another [stack] name or environment, or delete that object if it is yours to delete"));
-        }
         let changes = differences.into_iter().nth(at).unwrap_or_default();
-        Ok(Some((object, changes)))
+        Ok(Some((candidates.remove(at), changes)))
     }
 
-    fn decide(&self, id: &Id, changes: &[Change], needs: &BTreeSet<Id>) -> (Action, Reason) {
-        if changes.is_empty() {
-            return (Action::Keep, Reason::UpToDate);
-        }
+    fn decide(
+        &self,
+        object: &Object,
+        changes: &[Change],
+        needs: &BTreeSet<Id>,
+    ) -> Result<(Action, Reason)> {
         let on_change = |field: &str| {
             self.kinds
-                .get(&id.kind)
+                .get(&object.id.kind)
                 .map_or(OnChange::InPlace, |kind| kind.on_change(field))
         };
         let fields = fields(changes);
         let fixed = |wanted: OnChange| fields.iter().find(|field| on_change(field) == wanted);
+        let (replace, supersede) = (fixed(OnChange::Replace), fixed(OnChange::Supersede));
+        if !object.owned {
+            return match replace.or(supersede) {
+                Some(field) => Err(cannot_adopt(object, field)),
+                None => Ok((Action::Adopt, Reason::NamedForAdoption)),
+            };
+        }
         let replaced = needs.iter().find(|need| self.replaced.contains(*need));
         let why = |field: &String| {
             replaced.map_or_else(
@@ -328,13 +355,36 @@ impl<'a> Planner<'a> {
                 |need| Reason::DependencyReplaced(need.clone()),
             )
         };
-        if let Some(field) = fixed(OnChange::Replace) {
-            (Action::Replace, why(field))
-        } else if let Some(field) = fixed(OnChange::Supersede) {
-            (Action::Supersede, why(field))
-        } else {
-            (Action::Update, Reason::Differs)
+        Ok(match (replace, supersede) {
+            (Some(field), _) => (Action::Replace, why(field)),
+            (None, Some(field)) => (Action::Supersede, why(field)),
+            (None, None) if changes.is_empty() => (Action::Keep, Reason::UpToDate),
+            (None, None) => (Action::Update, Reason::Differs),
+        })
+    }
+
+    /// Refuses to go on beside objects that have names of ours: all of them at once, each with
+    /// what would change in it.
+    fn no_strangers(&self) -> Result<()> {
+        if self.strangers.is_empty() {
+            return Ok(());
         }
+        let lines: Vec<String> = self.strangers.iter().map(stranger).collect();
+        let flags: Vec<String> = self
+            .strangers
+            .iter()
+            .map(|(object, _)| format!("--adopt {}", object.id))
+            .collect();
+        Err(Error::new(
+            ErrorKind::Refused,
+            format!(
+                "these exist already and do not carry this stack's tags:\n{}",
+                lines.join("\n")
+            ),
+        )
+        .hint("nothing was changed")
+        .hint(format!("to take over what is yours: {}", flags.join(" ")))
+        .hint("or choose another [stack] name or environment"))
     }
 
     /// What the account has and nobody asked for goes, but for superseded versions that are kept
@@ -381,6 +431,34 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// A stranger, and below it each field as it is and as it is wanted. That it lacks our tags is said
+/// once for all.
+fn stranger((object, changes): &(Object, Vec<Change>)) -> String {
+    let side = |value: &Option<Value>| {
+        value
+            .as_ref()
+            .map_or_else(|| "(none)".to_owned(), Value::to_string)
+    };
+    let mut lines = vec![format!("  {}: `{}`", object.id, aws_id(object))];
+    for change in changes.iter().filter(|change| change.field() != "tags") {
+        let (found, wanted) = (side(&change.found), side(&change.wanted));
+        lines.push(format!("    {}: {found} → {wanted}", change.path));
+    }
+    lines.join("\n")
+}
+
+fn cannot_adopt(object: &Object, field: &str) -> Error {
+    Error::new(
+        ErrorKind::Refused,
+        format!(
+            "{}: `{}` cannot be adopted: its {field} differs, and cannot change in place",
+            object.id,
+            aws_id(object)
+        ),
+    )
+    .hint("nothing was changed; bring infra.toml to what it is, or choose another [stack] name or environment")
+}
+
 fn aws_id(object: &Object) -> String {
     object
         .attributes
@@ -390,7 +468,7 @@ fn aws_id(object: &Object) -> String {
 }
 
 /// The same objects, each behind those that it refers to.
-fn in_order(wanted: Vec<Wanted>) -> Result<Vec<Wanted>> {
+fn in_order(wanted: Vec<Wanted>, existing: &Known) -> Result<Vec<Wanted>> {
     let mut waiting: BTreeMap<Id, Wanted> = wanted
         .into_iter()
         .map(|wanted| (wanted.id.clone(), wanted))
@@ -400,7 +478,7 @@ fn in_order(wanted: Vec<Wanted>) -> Result<Vec<Wanted>> {
         wanted.after.retain(|id| all.contains(id));
     }
     let mut ordered: Vec<Wanted> = Vec::with_capacity(all.len());
-    let mut placed: BTreeSet<Id> = BTreeSet::new();
+    let mut placed: BTreeSet<Id> = existing.keys().cloned().collect();
     while !waiting.is_empty() {
         let ready: Vec<Id> = waiting
             .values()

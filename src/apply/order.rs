@@ -195,7 +195,11 @@ mod tests {
     /// The order in which tasks could run one after the other.
     fn order(wanted: Vec<Wanted>, found: Vec<Object>) -> Vec<String> {
         let kinds = crate::resources::all();
-        let plan = plan::up(&kinds, wanted, found, &Gaps::default()).unwrap();
+        let request = plan::Request {
+            wanted,
+            ..plan::Request::default()
+        };
+        let plan = plan::up(&kinds, request, found, &Gaps::default()).unwrap();
         let tasks = tasks(&kinds, &plan);
         let mut states = vec![State::Waiting; tasks.len()];
         let mut order = Vec::new();

@@ -8,7 +8,6 @@ use serde_json::json;
 use super::Global;
 use super::session::{Build, Session, parse_ids};
 use crate::error::Result;
-use crate::plan;
 use crate::report::{plan_json, plan_text};
 
 /// Show what `up` would change, and why, without changing it
@@ -25,11 +24,16 @@ pub struct Plan {
     /// Allow an object that holds data to be replaced or deleted, such as db-instance/main
     #[arg(long, value_name = "ID")]
     pub allow_destroy: Vec<String>,
+
+    /// Take over an object that has our name and not our tags, such as log-group/chatbot
+    #[arg(long, value_name = "ID")]
+    pub adopt: Vec<String>,
 }
 
 impl Plan {
     pub async fn run(self, global: &Global) -> Result<ExitCode> {
         let destroy = parse_ids(&self.allow_destroy)?;
+        let adopt = parse_ids(&self.adopt)?;
         let session = Session::open(global).await?;
         let build = if self.no_build {
             Build::Never
@@ -37,7 +41,7 @@ impl Plan {
             Build::IfChanged
         };
         let view = session.view(build).await?;
-        let plan = plan::up(&session.kinds, view.wanted, view.found, &session.gaps)?;
+        let plan = session.plan(&view, &adopt)?;
         let refused = crate::checks::check(&session.kinds, &plan, &destroy, &view.facts);
         let mut document = session.document();
         document["plan"] = plan_json(&plan);

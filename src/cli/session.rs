@@ -18,7 +18,9 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::gaps::Gaps;
 use crate::local::Local;
-use crate::object::{Id, Object, Wanted};
+use crate::object::{Id, Known, Object, Wanted};
+use crate::observe::observe;
+use crate::plan::{self, Plan};
 use crate::report::{Printer, Progress};
 use crate::resources::lambda::schema::Schema;
 use crate::resources::{self, DatabaseServer, Kinds, Options, Resource, Scope};
@@ -47,6 +49,8 @@ pub struct Session {
 pub struct View {
     pub wanted: Vec<Wanted>,
     pub found: Vec<Object>,
+    /// What infra.toml names and somebody else keeps.
+    pub existing: Known,
     pub artifacts: Artifacts,
     pub facts: Facts,
 }
@@ -122,9 +126,9 @@ impl Session {
     /// Reads the account and builds what is wanted of it, both at once.
     pub async fn view(&self, build: Build) -> Result<View> {
         let contract = self.contract()?;
-        let (artifacts, found, zones, facts) = tokio::try_join!(
+        let (artifacts, observed, zones, facts) = tokio::try_join!(
             self.artifacts(build),
-            crate::observe::observe(&self.kinds, &self.aws, &self.stack),
+            observe(&self.kinds, &self.aws, &self.stack, &self.config),
             self.zones(),
             self.facts(),
         )?;
@@ -141,13 +145,24 @@ impl Session {
         }
         let skipped = |id: &Id| self.options.skip_migrate && id.kind == Schema::KIND;
         wanted.retain(|wanted| !skipped(&wanted.id));
-        let found = found.into_iter().filter(|o| !skipped(&o.id)).collect();
+        let found = observed.objects.into_iter();
         Ok(View {
             wanted,
-            found,
+            found: found.filter(|object| !skipped(&object.id)).collect(),
+            existing: observed.existing,
             artifacts,
             facts,
         })
+    }
+
+    /// What it takes to bring the account to infra.toml, and to take over what `adopt` names.
+    pub fn plan(&self, view: &View, adopt: &BTreeSet<Id>) -> Result<Plan> {
+        let request = plan::Request {
+            wanted: view.wanted.clone(),
+            existing: view.existing.clone(),
+            adopt: adopt.clone(),
+        };
+        plan::up(&self.kinds, request, view.found.clone(), &self.gaps)
     }
 
     /// Asks before anything changes, unless `--yes` was given.

@@ -1,5 +1,6 @@
 //! `wmctl status`
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,7 +10,6 @@ use super::Global;
 use super::session::{Build, Session};
 use crate::error::Result;
 use crate::object::Object;
-use crate::plan;
 use crate::resources::lambda::LIVE;
 use crate::resources::lambda::invoke::invoke;
 
@@ -22,7 +22,7 @@ impl Status {
         let session = Session::open(global).await?;
         let view = session.view(Build::Never).await?;
         let found = view.found.clone();
-        let plan = plan::up(&session.kinds, view.wanted, view.found, &session.gaps)?;
+        let plan = session.plan(&view, &BTreeSet::new())?;
         let attribute = |kind: &str, name: &str, attribute: &str| {
             object(&found, kind, name).and_then(|object| object.attributes.get(attribute).cloned())
         };

@@ -10,7 +10,7 @@ use super::session::{Build, Session, View, parse_ids};
 use super::stop::stoppable;
 use crate::apply::{Outcome, Site, apply};
 use crate::error::{Error, Kind, Result};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::report::{Printer, error_json, plan_json, plan_text};
 
 /// Bring the account to what infra.toml says
@@ -22,19 +22,19 @@ pub struct Up {
     /// Allow an object that holds data to be replaced or deleted, such as db-instance/main
     #[arg(long, value_name = "ID")]
     pub allow_destroy: Vec<String>,
+
+    /// Take over an object that has our name and not our tags, such as log-group/chatbot
+    #[arg(long, value_name = "ID")]
+    pub adopt: Vec<String>,
 }
 
 impl Up {
     pub async fn run(self, global: &Global) -> Result<ExitCode> {
         let destroy = parse_ids(&self.allow_destroy)?;
+        let adopt = parse_ids(&self.adopt)?;
         let session = Session::open(global).await?;
         let view = session.view(Build::IfChanged).await?;
-        let plan = plan::up(
-            &session.kinds,
-            view.wanted.clone(),
-            view.found.clone(),
-            &session.gaps,
-        )?;
+        let plan = session.plan(&view, &adopt)?;
         crate::checks::check(&session.kinds, &plan, &destroy, &view.facts)?;
         session.printer.message(&plan_text(&plan));
         let outcome = if plan.is_empty() {

@@ -54,8 +54,19 @@ fn account() -> Vec<Object> {
     ]
 }
 
+fn request(wanted: Vec<Wanted>) -> Request {
+    Request {
+        wanted,
+        ..Request::default()
+    }
+}
+
+fn plan_of(wanted: Vec<Wanted>, found: Vec<Object>) -> Result<Plan> {
+    up(&resources::all(), request(wanted), found, &Gaps::default())
+}
+
 fn planned(wanted: Vec<Wanted>, found: Vec<Object>) -> Plan {
-    up(&resources::all(), wanted, found, &Gaps::default()).unwrap()
+    plan_of(wanted, found).unwrap()
 }
 
 fn text(wanted: Vec<Wanted>, found: Vec<Object>) -> String {
@@ -118,35 +129,100 @@ fn what_nobody_asked_for_goes() {
 fn two_objects_under_one_id_stop_the_plan_and_are_both_named() {
     let mut account = account();
     account.push(found("vpc/main", "vpc-2", json!({})));
-    let error = up(
-        &resources::all(),
-        network("10.0.0.0/16"),
-        account,
-        &Gaps::default(),
-    );
-    let error = error.unwrap_err();
+    let error = plan_of(network("10.0.0.0/16"), account).unwrap_err();
     assert_eq!(
         error.message,
         "two objects claim to be vpc/main: vpc-1 and vpc-2"
     );
 }
 
-#[test]
-fn an_object_with_our_name_and_not_our_tags_stops_the_plan() {
+/// The account with its VPC as somebody else's that has our name.
+fn strange_account() -> Vec<Object> {
     let mut account = account();
     account[0].owned = false;
-    let error = up(
+    account[0].value["tags"] = json!({});
+    account[0].value["dns"] = json!(false);
+    account
+}
+
+#[test]
+fn objects_with_our_names_and_not_our_tags_stop_the_plan_and_are_all_named() {
+    let mut account = strange_account();
+    account[1].owned = false;
+    let error = plan_of(network("10.0.0.0/16"), account).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Refused);
+    insta::assert_snapshot!(crate::report::error_text(&error, false), @r"
+    error: these exist already and do not carry this stack's tags:
+      vpc/main: `vpc-1`
+        dns: false → (none)
+      subnet/private-a: `subnet-1`
+    hint: nothing was changed
+    hint: to take over what is yours: --adopt vpc/main --adopt subnet/private-a
+    hint: or choose another [stack] name or environment
+    ");
+}
+
+#[test]
+fn an_object_that_is_named_is_adopted_and_compared_field_by_field() {
+    let adopting = Request {
+        adopt: BTreeSet::from([Id::new("vpc", "main")]),
+        ..request(network("10.0.0.0/16"))
+    };
+    let plan = up(
         &resources::all(),
-        network("10.0.0.0/16"),
-        account,
+        adopting,
+        strange_account(),
+        &Gaps::default(),
+    )
+    .unwrap();
+    let vpc = plan
+        .steps
+        .iter()
+        .find(|step| step.id.kind == "vpc")
+        .unwrap();
+    assert_eq!(vpc.action, Action::Adopt);
+    let paths: Vec<_> = vpc.changes.iter().map(|c| c.path.as_str()).collect();
+    assert_eq!(paths, ["tags.owner", "dns"]);
+    // What stands on it has its id already.
+    assert_eq!(plan.count(Action::Keep), 1);
+}
+
+#[test]
+fn what_would_have_to_be_replaced_is_not_adopted() {
+    let adopting = Request {
+        adopt: BTreeSet::from([Id::new("vpc", "main")]),
+        ..request(network("10.9.0.0/16"))
+    };
+    let plan = up(
+        &resources::all(),
+        adopting,
+        strange_account(),
         &Gaps::default(),
     );
-    assert!(
-        error
-            .unwrap_err()
-            .message
-            .contains("`vpc-1` exists already")
-    );
+    let message = plan.unwrap_err().message;
+    assert!(message.contains("its cidr differs"), "{message}");
+}
+
+#[test]
+fn ours_stands_before_what_only_has_our_name() {
+    let mut account = account();
+    let mut stranger = account[0].clone();
+    stranger.owned = false;
+    stranger.attributes = attributes([("id", "vpc-9")]);
+    account.insert(0, stranger);
+    assert!(planned(network("10.0.0.0/16"), account).is_empty());
+}
+
+#[test]
+fn what_others_keep_is_referred_to_and_never_touched() {
+    let only_subnet = vec![wanted("subnet/private-a", json!({"vpc": "${vpc/main}"}))];
+    let using = Request {
+        existing: Known::from([(Id::new("vpc", "main"), attributes([("id", "vpc-7")]))]),
+        ..request(only_subnet)
+    };
+    let plan = up(&resources::all(), using, vec![], &Gaps::default()).unwrap();
+    assert_eq!(plan.steps.len(), 1);
+    assert_eq!(plan.steps[0].wanted, Some(json!({"vpc": "vpc-7"})));
 }
 
 fn versions(revision_of_function: &str) -> Vec<Wanted> {
@@ -317,6 +393,6 @@ fn objects_that_need_each_other_are_an_error() {
         wanted("vpc/main", json!({"a": "${subnet/private-a}"})),
         wanted("subnet/private-a", json!({"a": "${vpc/main}"})),
     ];
-    let error = up(&resources::all(), circle, vec![], &Gaps::default()).unwrap_err();
+    let error = plan_of(circle, vec![]).unwrap_err();
     assert!(error.message.contains("subnet/private-a, vpc/main"));
 }

@@ -158,6 +158,15 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The objects of this kind that infra.toml asks for, by logical name.
     fn wanted(scope: &Scope) -> Vec<(String, Self)>;
 
+    /// Objects of this kind that infra.toml names and somebody else keeps, by logical name: the
+    /// stack refers to them, and never changes or deletes them. What does not fit is refused here.
+    fn existing(
+        _reader: &Reader<'_>,
+        _config: &Config,
+    ) -> impl Future<Output = Result<Vec<(String, Attributes)>>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
     /// The objects of this kind that the stack has, with as few calls as there can be.
     fn find(reader: &Reader<'_>) -> impl Future<Output = Result<Vec<Found<Self>>>> + Send;
 
@@ -194,6 +203,11 @@ pub trait Kind: Send + Sync {
     fn revision(&self, value: &Value) -> String;
     fn on_change(&self, field: &str) -> OnChange;
     fn wanted(&self, scope: &Scope) -> Result<Vec<Wanted>>;
+    fn existing<'a>(
+        &'a self,
+        reader: &'a Reader<'a>,
+        config: &'a Config,
+    ) -> BoxFuture<'a, Result<Known>>;
     fn find<'a>(&'a self, reader: &'a Reader<'a>) -> BoxFuture<'a, Result<Vec<Object>>>;
     fn create<'a>(&'a self, cx: &'a Cx<'a>, value: Value) -> BoxFuture<'a, Result<Attributes>>;
     fn update<'a>(
@@ -256,6 +270,20 @@ impl<R: Resource> Kind for Typed<R> {
                 })
             })
             .collect()
+    }
+
+    fn existing<'a>(
+        &'a self,
+        reader: &'a Reader<'a>,
+        config: &'a Config,
+    ) -> BoxFuture<'a, Result<Known>> {
+        async move {
+            let existing = R::existing(reader, config).await?.into_iter();
+            Ok(existing
+                .map(|(name, attributes)| (Id::new(R::KIND, name), attributes))
+                .collect())
+        }
+        .boxed()
     }
 
     fn find<'a>(&'a self, reader: &'a Reader<'a>) -> BoxFuture<'a, Result<Vec<Object>>> {

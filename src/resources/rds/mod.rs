@@ -171,10 +171,15 @@ mod tests {
         let script = refuse(refuse(Script::new()))
             .answer(
                 "CreateServiceLinkedRole",
-                "<CreateServiceLinkedRoleResponse/>",
+                "<CreateServiceLinkedRoleResponse><CreateServiceLinkedRoleResult/>\
+                 </CreateServiceLinkedRoleResponse>",
             )
             .refuse("CreateServiceLinkedRole", 400, "InvalidInput", exists)
-            .answer("CreateDBSubnetGroup", "<CreateDBSubnetGroupResponse/>");
+            .answer(
+                "CreateDBSubnetGroup",
+                "<CreateDBSubnetGroupResponse><CreateDBSubnetGroupResult/>\
+                 </CreateDBSubnetGroupResponse>",
+            );
         let scene = Scene::new("db-subnet-group/main", script);
         let cx = scene.cx();
         with_service_role(&cx, || {
