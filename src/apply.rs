@@ -2,6 +2,7 @@
 //! a failure stops only what depends on it, and a signal lets what runs finish.
 
 mod order;
+mod uncertain;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -9,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::sync::watch;
 
 use self::order::{State, Task, Work, ready, skip_dependents, tasks};
 use crate::artifact::Artifacts;
@@ -54,8 +54,8 @@ impl Outcome {
     }
 }
 
-/// Runs the plan's steps. When `stop` turns true, nothing new starts.
-pub async fn apply(site: &Site<'_>, plan: &Plan, stop: watch::Receiver<bool>) -> Outcome {
+/// Runs the plan's steps. Once `stopped` is true, nothing new starts.
+pub async fn apply(site: &Site<'_>, plan: &Plan, stopped: &dyn Fn() -> bool) -> Outcome {
     let started = Instant::now();
     let tasks = tasks(site.kinds, plan);
     let known = Mutex::new(plan.known.clone());
@@ -63,7 +63,7 @@ pub async fn apply(site: &Site<'_>, plan: &Plan, stop: watch::Receiver<bool>) ->
     let mut outcome = Outcome::default();
     let mut running = FuturesUnordered::new();
     loop {
-        let stopped = *stop.borrow();
+        let stopped = stopped();
         outcome.interrupted |= stopped;
         while !stopped && running.len() < AT_ONCE {
             let Some(next) = ready(&tasks, &states) else {
@@ -167,7 +167,7 @@ async fn make(kind: &dyn Kind, cx: &Cx<'_>, task: &Task<'_>) -> Result<Attribute
         )));
     }
     if task.work == Work::Create {
-        return kind.create(cx, wanted).await;
+        return uncertain::create(kind, cx, wanted, task.step.found.as_ref()).await;
     }
     let changed = crate::diff::fields(&task.step.changes);
     kind.update(cx, wanted, found(task.step)?, changed).await

@@ -1,9 +1,7 @@
 //! Judges a finished plan before anything is done. It refuses; it never changes a plan.
 
-use std::collections::BTreeSet;
-
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::object::Id;
+use crate::object::Ids;
 use crate::plan::{Action, Plan, Step};
 use crate::resources::{Kind, Kinds};
 
@@ -18,12 +16,12 @@ pub struct Facts {
 }
 
 /// Refuses a plan that would destroy data that nobody named, or that AWS cannot carry out.
-pub fn check(kinds: &Kinds, plan: &Plan, destroy: &BTreeSet<Id>, facts: &Facts) -> Result<()> {
+pub fn check(kinds: &Kinds, plan: &Plan, destroy: &Ids, facts: &Facts) -> Result<()> {
     data_is_kept(kinds, plan, destroy)?;
     concurrency_is_there(plan, facts)
 }
 
-fn data_is_kept(kinds: &Kinds, plan: &Plan, destroy: &BTreeSet<Id>) -> Result<()> {
+fn data_is_kept(kinds: &Kinds, plan: &Plan, destroy: &Ids) -> Result<()> {
     let lost: Vec<&Step> = plan
         .changes()
         .filter(|step| {
@@ -32,35 +30,35 @@ fn data_is_kept(kinds: &Kinds, plan: &Plan, destroy: &BTreeSet<Id>) -> Result<()
                 && !destroy.contains(&step.id)
         })
         .collect();
-    let Some(first) = lost.first() else {
+    if lost.is_empty() {
         return Ok(());
-    };
-    let what = match first.action {
-        Action::Delete => "delete",
-        _ => "replace",
-    };
-    let fields: Vec<&str> = first
+    }
+    let losses: Vec<String> = lost.iter().map(|step| loss(step)).collect();
+    let flags: Vec<String> = lost
+        .iter()
+        .map(|step| format!("--allow-destroy {}", step.id))
+        .collect();
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!(
+            "the plan would {}, and what is in there",
+            losses.join(", and ")
+        ),
+    )
+    .hint("nothing was changed; put back what infra.toml said before")
+    .hint(format!("or, to lose that data: {}", flags.join(" "))))
+}
+
+fn loss(step: &Step) -> String {
+    let paths: Vec<&str> = step
         .changes
         .iter()
         .map(|change| change.path.as_str())
         .collect();
-    let because = if fields.is_empty() {
-        String::new()
-    } else {
-        format!(" (it differs in {})", fields.join(", "))
-    };
-    Err(Error::new(
-        ErrorKind::Refused,
-        format!(
-            "the plan would {what} {}, and the data in it{because}",
-            first.id
-        ),
-    )
-    .hint("nothing was changed; put back what infra.toml said before")
-    .hint(format!(
-        "or, to lose that data: --allow-destroy {}",
-        first.id
-    )))
+    match step.action {
+        Action::Delete => format!("delete {}", step.id),
+        _ => format!("replace {} (it differs in {})", step.id, paths.join(", ")),
+    }
 }
 
 /// A new account may have a concurrency of 10 in all; creating the function would fail half-way.
@@ -96,7 +94,7 @@ fn concurrency_is_there(plan: &Plan, facts: &Facts) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::Object;
+    use crate::object::{Id, Object};
     use crate::plan::Reason;
     use serde_json::json;
 
@@ -114,7 +112,7 @@ mod tests {
                 reason: Reason::NotWanted,
                 changes: Vec::new(),
                 interrupts: None,
-                needs: BTreeSet::new(),
+                needs: std::collections::BTreeSet::new(),
                 wanted,
                 found: Some(object),
             }],
@@ -127,10 +125,10 @@ mod tests {
         let id = Id::new("db-instance", "main");
         let plan = step(id.clone(), Action::Delete, None);
         let kinds = crate::resources::all();
-        let error = check(&kinds, &plan, &BTreeSet::new(), &Facts::default()).unwrap_err();
+        let error = check(&kinds, &plan, &Ids::default(), &Facts::default()).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Refused);
         assert!(error.hints[1].contains("--allow-destroy db-instance/main"));
-        check(&kinds, &plan, &BTreeSet::from([id]), &Facts::default()).unwrap();
+        check(&kinds, &plan, &Ids::from_iter([id]), &Facts::default()).unwrap();
     }
 
     #[test]
@@ -141,7 +139,7 @@ mod tests {
         let free = |units| Facts {
             unreserved_concurrency: Some(units),
         };
-        let destroy = BTreeSet::new();
+        let destroy = Ids::default();
         assert!(check(&kinds, &plan, &destroy, &free(149)).is_err());
         check(&kinds, &plan, &destroy, &free(150)).unwrap();
     }

@@ -61,6 +61,9 @@ pub struct Error {
     /// What AWS answered, where it was AWS that refused.
     pub aws: Option<Box<Failure>>,
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// The call may have been carried out all the same: its answer was lost, or told of a fault
+    /// within AWS.
+    pub uncertain: bool,
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -73,6 +76,7 @@ impl Error {
             hints: Vec::new(),
             aws: None,
             source: None,
+            uncertain: false,
         }
     }
 

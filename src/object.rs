@@ -55,6 +55,22 @@ impl TryFrom<String> for Id {
     }
 }
 
+/// Logical ids that an operator named. `*` stands for every name: `secret/*`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ids(pub BTreeSet<Id>);
+
+impl Ids {
+    pub fn contains(&self, id: &Id) -> bool {
+        self.0.contains(id) || self.0.contains(&Id::new(&id.kind, "*"))
+    }
+}
+
+impl FromIterator<Id> for Ids {
+    fn from_iter<T: IntoIterator<Item = Id>>(ids: T) -> Self {
+        Self(ids.into_iter().collect())
+    }
+}
+
 /// What AWS assigned to an object: `id`, and where the kind has them `arn`, `endpoint` and others.
 pub type Attributes = BTreeMap<String, String>;
 

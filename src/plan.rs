@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::diff::{Change, diff, fields};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::gaps::Gaps;
-use crate::object::{Attributes, Id, Known, Object, Wanted, is_resolved, resolve};
+use crate::object::{Attributes, Id, Ids, Known, Object, Wanted, is_resolved, resolve};
 use crate::resources::{Kind, Kinds, OnChange};
 
 /// The whole plan, in the order in which steps could run one after the other.
@@ -87,6 +87,27 @@ impl Plan {
     }
 }
 
+/// The objects that two plans of one stack do not treat alike.
+pub fn moved(before: &Plan, now: &Plan) -> Vec<String> {
+    let by_id = |plan: &Plan| -> BTreeMap<(Id, String), Step> {
+        let steps = plan.steps.iter().cloned();
+        steps
+            .map(|step| {
+                let found = step.found.as_ref().map(aws_id).unwrap_or_default();
+                ((step.id.clone(), found), step)
+            })
+            .collect()
+    };
+    let (before, now) = (by_id(before), by_id(now));
+    let ids: BTreeSet<&Id> = before
+        .keys()
+        .chain(now.keys())
+        .filter(|key| before.get(*key) != now.get(*key))
+        .map(|(id, _)| id)
+        .collect();
+    ids.into_iter().map(Id::to_string).collect()
+}
+
 /// What a plan is to reach.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
@@ -94,7 +115,7 @@ pub struct Request {
     /// What the wanted objects may refer to although the stack does not make it.
     pub existing: Known,
     /// Objects to take over although they do not carry the stack's tags.
-    pub adopt: BTreeSet<Id>,
+    pub adopt: Ids,
 }
 
 /// What it takes to go from `found` to what is wanted.
@@ -118,7 +139,7 @@ pub fn down(
     kinds: &Kinds,
     wanted: &[Wanted],
     found: Vec<Object>,
-    destroy: &BTreeSet<Id>,
+    destroy: &Ids,
     last_snapshot: bool,
     gaps: &Gaps,
 ) -> Plan {
@@ -191,7 +212,7 @@ struct Planner<'a> {
     kinds: &'a Kinds,
     gaps: &'a Gaps,
     found: BTreeMap<Id, Vec<Object>>,
-    adopt: BTreeSet<Id>,
+    adopt: Ids,
     /// Objects that have a name of ours, are not ours, and were not named for adoption.
     strangers: Vec<(Object, Vec<Change>)>,
     /// Objects whose old self goes: what refers to them has to follow.
@@ -209,7 +230,7 @@ impl<'a> Planner<'a> {
             kinds,
             gaps,
             found: by_id,
-            adopt: BTreeSet::new(),
+            adopt: Ids::default(),
             strangers: Vec::new(),
             replaced: BTreeSet::new(),
             plan: Plan::default(),

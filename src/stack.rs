@@ -12,6 +12,15 @@ pub const TAG_ID: &str = "wmctl:id";
 /// Key and value, as every service has them in a type of its own.
 pub type Tags = BTreeMap<String, String>;
 
+/// `aws`, `aws-cn` or `aws-us-gov`: the second part of every ARN.
+pub fn partition(region: &str) -> &'static str {
+    match region.get(..3) {
+        Some("cn-") => "aws-cn",
+        Some("us-") if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
 /// One stack in one account and region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stack {
@@ -54,13 +63,8 @@ impl Stack {
         name.strip_prefix(&self.prefix())?.strip_prefix('-')
     }
 
-    /// `aws`, `aws-cn` or `aws-us-gov`: the second part of every ARN.
     pub fn partition(&self) -> &'static str {
-        match self.region.get(..3) {
-            Some("cn-") => "aws-cn",
-            Some("us-") if self.region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        }
+        partition(&self.region)
     }
 
     /// `arn:{partition}:{service}:{region}:{account}:{resource}`.

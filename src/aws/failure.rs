@@ -93,7 +93,10 @@ where
         SdkError::DispatchFailure(_) => {
             unreachable_service(operation, object, "cannot connect", error)
         }
-        _ => Error::failed(format!("{operation} failed for {object}")).because(error),
+        _ => Error {
+            uncertain: true,
+            ..Error::failed(format!("{operation} failed for {object}")).because(error)
+        },
     }
 }
 
@@ -115,10 +118,14 @@ fn unreachable_service(
     what: &str,
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> Error {
-    Error::new(Kind::Access, format!("{what}: {operation} for {object}"))
+    let error = Error::new(Kind::Access, format!("{what}: {operation} for {object}"))
         .hint("check the network, any proxy settings, and `region` in infra.toml")
         .hint("with --local: `wmctl local status`, then `wmctl local start`")
-        .because(error)
+        .because(error);
+    Error {
+        uncertain: true,
+        ..error
+    }
 }
 
 fn refused(failure: Failure, status: u16, object: &str) -> Error {
@@ -159,6 +166,7 @@ fn refused(failure: Failure, status: u16, object: &str) -> Error {
         ),
     );
     error.aws = Some(Box::new(failure));
+    error.uncertain = status >= 500;
     match hint {
         Some(hint) => error.hint(hint),
         None => error,

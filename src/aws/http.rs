@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
+use super::once;
 use crate::events::{Event, Events};
 
 /// How many calls went out.
@@ -34,6 +35,16 @@ pub fn client(calls: Arc<Calls>, events: Events, paced: bool) -> SharedHttpClien
     let inner = Builder::new()
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
         .build_https();
+    around(inner, calls, events, paced)
+}
+
+/// The same around a client that is there.
+pub(super) fn around(
+    inner: SharedHttpClient,
+    calls: Arc<Calls>,
+    events: Events,
+    paced: bool,
+) -> SharedHttpClient {
     SharedHttpClient::new(Client {
         inner,
         shared: Arc::new(Shared {
@@ -94,7 +105,11 @@ impl HttpConnector for Connector {
             }
             shared.calls.0.fetch_add(1, Ordering::Relaxed);
             let started = Instant::now();
-            let answer = inner.call(request).await;
+            let answer = if once::creates(&name) {
+                once::send(inner, request).await
+            } else {
+                inner.call(request).await
+            };
             let outcome = match &answer {
                 Ok(response) => response.status().as_u16().to_string(),
                 Err(_) => "no answer".to_owned(),

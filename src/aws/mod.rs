@@ -2,6 +2,7 @@
 
 mod failure;
 mod http;
+mod once;
 pub mod patience;
 mod reader;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use failure::{During, Failure, Optional};
 pub use http::Calls;
 pub use reader::{Reader, RestApiId};
 
+use self::once::Once;
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 
@@ -46,6 +48,7 @@ impl Target {
 }
 
 /// One client for each service, over one HTTP connection pool.
+#[derive(Clone)]
 pub struct Aws {
     pub target: Target,
     pub emulator: Option<Emulator>,
@@ -117,23 +120,33 @@ impl Aws {
         account: String,
         caller: String,
     ) -> Self {
+        // Each service has a configuration of its own type.
+        macro_rules! client {
+            ($service:ident) => {
+                $service::Client::from_conf(
+                    $service::config::Builder::from(config)
+                        .retry_classifier(Once)
+                        .build(),
+                )
+            };
+        }
         Self {
             target,
             emulator,
             account,
             caller,
             calls,
-            apigateway: aws_sdk_apigateway::Client::new(config),
-            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
-            ec2: aws_sdk_ec2::Client::new(config),
-            iam: aws_sdk_iam::Client::new(config),
-            kms: aws_sdk_kms::Client::new(config),
-            lambda: aws_sdk_lambda::Client::new(config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(config),
-            rds: aws_sdk_rds::Client::new(config),
-            secrets: aws_sdk_secretsmanager::Client::new(config),
-            sns: aws_sdk_sns::Client::new(config),
-            waf: aws_sdk_wafv2::Client::new(config),
+            apigateway: client!(aws_sdk_apigateway),
+            cloudwatch: client!(aws_sdk_cloudwatch),
+            ec2: client!(aws_sdk_ec2),
+            iam: client!(aws_sdk_iam),
+            kms: client!(aws_sdk_kms),
+            lambda: client!(aws_sdk_lambda),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            rds: client!(aws_sdk_rds),
+            secrets: client!(aws_sdk_secretsmanager),
+            sns: client!(aws_sdk_sns),
+            waf: client!(aws_sdk_wafv2),
         }
     }
 }

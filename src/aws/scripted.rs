@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use serde_json::json;
 
-use super::http::describe;
+use super::http::{around, describe};
 use super::patience::clock;
 use super::{Aws, Calls, Target, retries};
 use crate::artifact::Artifacts;
@@ -206,24 +206,27 @@ impl Scene {
     pub fn new(id: &str, script: Script) -> Self {
         let config: Config =
             toml::from_str("[stack]\nname = \"chat\"\nregion = \"us-east-1\"").unwrap();
+        let calls = Arc::new(Calls::default());
+        let events = Events::channel().0;
+        let client = SharedHttpClient::new(script.clone());
+        let client = around(client, calls.clone(), events.clone(), false);
         let sdk = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys(
                 "test", "test", None,
             )))
-            .http_client(SharedHttpClient::new(script.clone()))
+            .http_client(client)
             .retry_config(retries())
             .sleep_impl(SharedAsyncSleep::new(Virtual))
             .build();
         let account = "111122223333".to_owned();
         let caller = format!("arn:aws:iam::{account}:user/operator");
-        let calls = Arc::new(Calls::default());
         Self {
             aws: Aws::with(&sdk, Target::Aws, None, calls, account, caller),
             stack: Stack::new(&config, "111122223333"),
             script,
-            events: Events::channel().0,
+            events,
             known: Known::new(),
             options: Options::default(),
             id: Id::parse(id).unwrap(),

@@ -5,27 +5,33 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::Global;
-use super::session::{Build, Session, parse_ids};
-use super::up::{carry_out, conclude, outcome_json, outcome_text};
+use super::change::{Changing, carry_out};
+use super::session::{Build, Session, View, parse_ids};
+use super::up::{conclude, outcome_json, outcome_text};
 use crate::apply::Outcome;
 use crate::error::Result;
+use crate::object::Ids;
 use crate::plan;
 use crate::report::{plan_json, plan_text};
 
 /// Remove the stack, but for what holds data
 ///
-/// The database stays, with all that it stands on, unless --allow-destroy names it; a last
-/// snapshot is taken even then, and the key that encrypts it stays. Secrets can be restored for
-/// 30 days; the key's deletion, too, can be cancelled for as long.
+/// The database, the secrets and the key stay, with all that they stand on, unless --allow-destroy
+/// names them. A last snapshot of the database is taken even then, and the key that encrypts it
+/// stays. Deleted secrets can be restored for 30 days; a key's deletion can be cancelled for as
+/// long.
 #[derive(Debug, Args)]
 pub struct Down {
-    /// Delete an object that holds data, too, such as db-instance/main
-    #[arg(long, value_name = "ID")]
+    /// Delete what holds data, too, such as db-instance/main or secret/*
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub allow_destroy: Vec<String>,
 
     /// Delete the database without a last snapshot
     #[arg(long)]
     pub skip_final_snapshot: bool,
+
+    #[command(flatten)]
+    pub changing: Changing,
 }
 
 impl Down {
@@ -34,20 +40,14 @@ impl Down {
         let mut session = Session::open(global).await?;
         session.options.skip_final_snapshot = self.skip_final_snapshot;
         let view = session.view(Build::Never).await?;
-        let plan = plan::down(
-            &session.kinds,
-            &view.wanted,
-            view.found.clone(),
-            &destroy,
-            session.takes_last_snapshot(),
-            &session.gaps,
-        );
+        let plan = planned(&session, &view, &destroy);
         session.printer.message(&plan_text(&plan));
         let outcome = if plan.is_empty() {
             Outcome::default()
         } else {
             session.confirm(&format!("Delete this from {}?", session.place()))?;
-            carry_out(&session, &plan, &view).await?
+            let again = |view: &_| Ok(planned(&session, view, &destroy));
+            carry_out(&session, &plan, "down", self.changing.wait, again).await?
         };
         let calls = session.aws.calls.count();
         let mut document = session.document();
@@ -60,4 +60,15 @@ impl Down {
         }
         conclude(printer, &document, &outcome)
     }
+}
+
+fn planned(session: &Session, view: &View, destroy: &Ids) -> plan::Plan {
+    plan::down(
+        &session.kinds,
+        &view.wanted,
+        view.found.clone(),
+        destroy,
+        session.takes_last_snapshot(),
+        &session.gaps,
+    )
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Global;
+use super::change::{Changing, with_lease};
 use super::session::Session;
 use crate::error::Result;
 use crate::resources::lambda::schema;
@@ -19,6 +20,9 @@ pub struct Migrate {
     /// Only show what is applied and what is pending
     #[arg(long)]
     pub status: bool,
+
+    #[command(flatten)]
+    pub changing: Changing,
 }
 
 impl Migrate {
@@ -39,7 +43,10 @@ impl Migrate {
                 let database = &session.config.database.name;
                 schema::provision(&session.aws, &session.stack, server, database).await?;
             }
-            state = schema::migrate(&session.aws, &migrator).await?;
+            state = with_lease(&session, "migrate", self.changing.wait, async |_| {
+                schema::migrate(&session.aws, &migrator).await
+            })
+            .await?;
         }
         let mut document = session.document();
         document["migrations"] = json!(state);

@@ -1,13 +1,16 @@
 //! The command line. One command is one file.
 
 mod call;
+mod change;
 mod down;
 mod local;
 mod migrate;
 mod plan;
+mod planning;
 mod session;
 mod status;
 mod stop;
+mod unlock;
 mod up;
 
 use std::path::PathBuf;
@@ -113,6 +116,7 @@ pub enum Command {
     Migrate(migrate::Migrate),
     Status(status::Status),
     Call(call::Call),
+    Unlock(unlock::Unlock),
     #[command(subcommand)]
     Local(local::Local),
 }
@@ -129,6 +133,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Migrate(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,
                 Command::Call(command) => command.run(&cli.global).await,
+                Command::Unlock(command) => command.run(&cli.global).await,
                 Command::Local(command) => command.run(&cli.global).await,
             }
         })

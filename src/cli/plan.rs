@@ -1,14 +1,16 @@
 //! `wmctl plan`
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
 use super::Global;
-use super::session::{Build, Session, parse_ids};
+use super::planning::{Planning, save};
+use super::session::{Build, Session};
 use crate::error::Result;
-use crate::report::{plan_json, plan_text};
+use crate::report::plan_text;
 
 /// Show what `up` would change, and why, without changing it
 #[derive(Debug, Args)]
@@ -21,19 +23,16 @@ pub struct Plan {
     #[arg(long)]
     pub detailed_exitcode: bool,
 
-    /// Allow an object that holds data to be replaced or deleted, such as db-instance/main
-    #[arg(long, value_name = "ID")]
-    pub allow_destroy: Vec<String>,
+    /// Keep the plan in a file, for `wmctl up FILE` to carry out exactly that
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 
-    /// Take over an object that has our name and not our tags, such as log-group/chatbot
-    #[arg(long, value_name = "ID")]
-    pub adopt: Vec<String>,
+    #[command(flatten)]
+    pub planning: Planning,
 }
 
 impl Plan {
     pub async fn run(self, global: &Global) -> Result<ExitCode> {
-        let destroy = parse_ids(&self.allow_destroy)?;
-        let adopt = parse_ids(&self.adopt)?;
         let session = Session::open(global).await?;
         let build = if self.no_build {
             Build::Never
@@ -41,11 +40,11 @@ impl Plan {
             Build::IfChanged
         };
         let view = session.view(build).await?;
-        let plan = session.plan(&view, &adopt)?;
-        let refused = crate::checks::check(&session.kinds, &plan, &destroy, &view.facts);
-        let mut document = session.document();
-        document["plan"] = plan_json(&plan);
-        document["not_emulated"] = json!(session.gaps.met());
+        let (plan, checked) = self.planning.plan(&session, &view)?;
+        let mut document = self.planning.document(&session, &plan);
+        if let (Some(out), Ok(())) = (&self.out, &checked) {
+            save(out, &document)?;
+        }
         document["calls"] = json!(session.aws.calls.count());
         let printer = session.printer;
         let place = session.place();
@@ -60,7 +59,13 @@ impl Plan {
                 printer.message(&format!("not emulated: {gap}"));
             }
         }
-        refused?;
+        checked?;
+        if let Some(out) = &self.out {
+            printer.message(&format!(
+                "Kept in {0}; `wmctl up {0}` carries out exactly this.",
+                out.display()
+            ));
+        }
         Ok(if self.detailed_exitcode && !plan.is_empty() {
             ExitCode::from(2)
         } else {

@@ -1,6 +1,5 @@
 //! What commands share: the configuration, the account, and what is wanted and found in it.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use futures::FutureExt;
@@ -18,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::gaps::Gaps;
 use crate::local::Local;
-use crate::object::{Id, Known, Object, Wanted};
+use crate::object::{Id, Ids, Known, Object, Wanted};
 use crate::observe::observe;
 use crate::plan::{self, Plan};
 use crate::report::{Printer, Progress};
@@ -156,7 +155,7 @@ impl Session {
     }
 
     /// What it takes to bring the account to infra.toml, and to take over what `adopt` names.
-    pub fn plan(&self, view: &View, adopt: &BTreeSet<Id>) -> Result<Plan> {
+    pub fn plan(&self, view: &View, adopt: &Ids) -> Result<Plan> {
         let request = plan::Request {
             wanted: view.wanted.clone(),
             existing: view.existing.clone(),
@@ -381,8 +380,8 @@ pub fn base(config: &Path) -> Result<PathBuf> {
     Ok(config.parent().unwrap_or(Path::new("/")).to_path_buf())
 }
 
-/// `kind/name`, for options that name objects.
-pub fn parse_ids(texts: &[String]) -> Result<BTreeSet<Id>> {
+/// `kind/name`, or `kind/*` for all of a kind: for options that name objects.
+pub fn parse_ids(texts: &[String]) -> Result<Ids> {
     texts
         .iter()
         .map(|text| {

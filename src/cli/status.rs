@@ -1,6 +1,5 @@
 //! `wmctl status`
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use super::Global;
 use super::session::{Build, Session};
 use crate::error::Result;
-use crate::object::Object;
+use crate::object::{Ids, Object};
 use crate::resources::lambda::LIVE;
 use crate::resources::lambda::invoke::invoke;
 
@@ -22,7 +21,7 @@ impl Status {
         let session = Session::open(global).await?;
         let view = session.view(Build::Never).await?;
         let found = view.found.clone();
-        let plan = session.plan(&view, &BTreeSet::new())?;
+        let plan = session.plan(&view, &Ids::default())?;
         let attribute = |kind: &str, name: &str, attribute: &str| {
             object(&found, kind, name).and_then(|object| object.attributes.get(attribute).cloned())
         };

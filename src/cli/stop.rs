@@ -1,11 +1,11 @@
-//! Ctrl-C: the first lets what runs finish, the second leaves at once.
+//! Ctrl-C, SIGTERM or a closed terminal: the first lets what runs finish, the second leaves at once.
 
 use tokio::sync::watch;
 
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 
-/// Runs `work` with a flag that the first SIGINT or SIGTERM turns on; the second ends it.
+/// Runs `work` with a flag that the first signal turns on; the second ends it.
 pub async fn stoppable<T, F>(
     events: &Events,
     work: impl FnOnce(watch::Receiver<bool>) -> F,
@@ -43,5 +43,6 @@ async fn signal() {
     tokio::select! {
         () = wait(SignalKind::interrupt()) => {}
         () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::hangup()) => {}
     }
 }

@@ -1,14 +1,16 @@
 //! `wmctl up`
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::Global;
-use super::session::{Build, Session, View, parse_ids};
-use super::stop::stoppable;
-use crate::apply::{Outcome, Site, apply};
+use super::change::{Changing, carry_out};
+use super::planning::{Planning, Saved};
+use super::session::{Build, Session};
+use crate::apply::Outcome;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
 use crate::report::{Printer, error_json, plan_json, plan_text};
@@ -17,51 +19,51 @@ use crate::report::{Printer, error_json, plan_json, plan_text};
 ///
 /// Builds the function where its sources have changed, reads the account, shows the plan, asks,
 /// and carries it out. Run it again after anything: it finds what is there and goes on.
+///
+/// With a FILE of `wmctl plan --out`, exactly that plan is carried out, without a question; or it
+/// is refused, where the account or infra.toml has moved since.
 #[derive(Debug, Args)]
 pub struct Up {
-    /// Allow an object that holds data to be replaced or deleted, such as db-instance/main
-    #[arg(long, value_name = "ID")]
-    pub allow_destroy: Vec<String>,
+    /// A plan to carry out as it is
+    #[arg(value_name = "FILE", conflicts_with_all = ["allow_destroy", "adopt"])]
+    pub file: Option<PathBuf>,
 
-    /// Take over an object that has our name and not our tags, such as log-group/chatbot
-    #[arg(long, value_name = "ID")]
-    pub adopt: Vec<String>,
+    #[command(flatten)]
+    pub planning: Planning,
+
+    #[command(flatten)]
+    pub changing: Changing,
 }
 
 impl Up {
     pub async fn run(self, global: &Global) -> Result<ExitCode> {
-        let destroy = parse_ids(&self.allow_destroy)?;
-        let adopt = parse_ids(&self.adopt)?;
+        let mut saved = self.file.as_deref().map(Saved::load).transpose()?;
+        let planning = saved
+            .as_mut()
+            .map_or(self.planning, |saved| std::mem::take(&mut saved.planning));
+        planning.destroy()?;
         let session = Session::open(global).await?;
         let view = session.view(Build::IfChanged).await?;
-        let plan = session.plan(&view, &adopt)?;
-        crate::checks::check(&session.kinds, &plan, &destroy, &view.facts)?;
+        let (plan, checked) = planning.plan(&session, &view)?;
+        if let Some(saved) = &saved {
+            saved.confirm(&planning.document(&session, &plan))?;
+        }
         session.printer.message(&plan_text(&plan));
+        checked?;
         let outcome = if plan.is_empty() {
             Outcome {
                 known: plan.known.clone(),
                 ..Outcome::default()
             }
         } else {
-            session.confirm(&format!("Change this in {}?", session.place()))?;
-            carry_out(&session, &plan, &view).await?
+            if saved.is_none() {
+                session.confirm(&format!("Change this in {}?", session.place()))?;
+            }
+            let again = |view: &_| Ok(planning.plan(&session, view)?.0);
+            carry_out(&session, &plan, "up", self.changing.wait, again).await?
         };
         finish(session, &plan, &outcome).await
     }
-}
-
-/// Applies a plan that was confirmed.
-pub async fn carry_out(session: &Session, plan: &Plan, view: &View) -> Result<Outcome> {
-    let site = Site {
-        kinds: &session.kinds,
-        aws: &session.aws,
-        stack: &session.stack,
-        artifacts: &view.artifacts,
-        options: &session.options,
-        events: &session.events,
-        database_server: session.database_server(),
-    };
-    stoppable(&session.events, |stop| apply(&site, plan, stop)).await
 }
 
 /// Says what became of the plan, and where the endpoint and the keys are.

@@ -11,13 +11,13 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{Connection as _, Executor as _, Row as _};
 use tokio::time::Instant;
 
-use super::process::Process;
 use super::program::{find, run};
 use super::service::Service;
 use super::state::{State, cannot_write, private_dir};
 use super::tls;
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::process::Process;
 
 pub(super) struct MariaDb {
     root: PathBuf,

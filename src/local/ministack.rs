@@ -8,12 +8,12 @@ use std::{env, fs};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::process::Process;
 use super::program::{Failure, run};
 use super::service::Service;
 use super::state::{State, cannot_write, private_dir};
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::process::Process;
 
 /// The versions that the local cloud is known to work with. A copy beside an environment
 /// says that it is complete; `scripts/lib.sh` keeps to the same rule.

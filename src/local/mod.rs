@@ -5,7 +5,6 @@
 mod database;
 mod mariadb;
 mod ministack;
-mod process;
 mod program;
 mod service;
 mod state;
@@ -21,11 +20,11 @@ use serde::Serialize;
 
 use self::mariadb::MariaDb;
 use self::ministack::MiniStack;
-use self::process::Process;
 use self::service::Service;
 use self::state::State;
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::process::Process;
 
 pub struct Local {
     project: PathBuf,

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::process::{POLL, Process};
 use super::program::tail;
 use super::state::{State, cannot_write};
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::process::{POLL, Process};
 
 /// Generous, since it only matters when something is wrong: a loaded machine is slow, not broken.
 const READY_WITHIN: Duration = Duration::from_mins(2);

@@ -165,7 +165,7 @@ fn objects_with_our_names_and_not_our_tags_stop_the_plan_and_are_all_named() {
 #[test]
 fn an_object_that_is_named_is_adopted_and_compared_field_by_field() {
     let adopting = Request {
-        adopt: BTreeSet::from([Id::new("vpc", "main")]),
+        adopt: [Id::new("vpc", "main")].into_iter().collect(),
         ..request(network("10.0.0.0/16"))
     };
     let plan = up(
@@ -190,7 +190,7 @@ fn an_object_that_is_named_is_adopted_and_compared_field_by_field() {
 #[test]
 fn what_would_have_to_be_replaced_is_not_adopted() {
     let adopting = Request {
-        adopt: BTreeSet::from([Id::new("vpc", "main")]),
+        adopt: [Id::new("vpc", "main")].into_iter().collect(),
         ..request(network("10.9.0.0/16"))
     };
     let plan = up(
@@ -324,7 +324,7 @@ fn database() -> (Vec<Wanted>, Vec<Object>) {
 #[test]
 fn down_keeps_data_and_what_it_stands_on() {
     let (wanted, found) = database();
-    let destroy = BTreeSet::new();
+    let destroy = Ids::default();
     let plan = down(
         &resources::all(),
         &wanted,
@@ -345,7 +345,7 @@ fn down_keeps_data_and_what_it_stands_on() {
 #[test]
 fn down_deletes_data_that_is_named() {
     let (wanted, found) = database();
-    let destroy = BTreeSet::from([Id::new("db-instance", "main")]);
+    let destroy = Ids::from_iter([Id::new("db-instance", "main")]);
     let plan = down(
         &resources::all(),
         &wanted,
@@ -367,7 +367,7 @@ fn the_key_stays_with_the_last_snapshot() {
         found("kms-key/main", "key", json!({})),
         found("db-instance/main", "instance", json!({})),
     ];
-    let destroy = BTreeSet::from([Id::new("db-instance", "main")]);
+    let destroy = Ids::from_iter([Id::new("db-instance", "main")]);
     let plan = |last_snapshot| {
         let found = found.clone();
         down(

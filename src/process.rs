@@ -1,4 +1,5 @@
-//! Processes that outlive the command which started them: who they are, and how to end them.
+//! Processes that outlive the command which started them, or that another run of it was: who
+//! they are, whether they live, and how to end them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,13 +9,13 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 /// How often a process that is starting or ending is looked at.
-pub(super) const POLL: Duration = Duration::from_millis(20);
+pub const POLL: Duration = Duration::from_millis(20);
 
 /// A process, and when it was born: the system reuses process ids, but not both together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Process {
+pub struct Process {
     pub pid: u32,
-    born: String,
+    pub born: String,
 }
 
 impl Process {
@@ -57,6 +58,27 @@ impl Process {
             signal("KILL", &group).await;
         }
     }
+}
+
+/// This machine's name, for people.
+pub async fn host() -> String {
+    if let Ok(name) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        return name.trim().to_owned();
+    }
+    let output = Command::new("hostname").output().await;
+    output.map_or_else(
+        |_| "unknown".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
+}
+
+/// What tells whether a process id recorded elsewhere means anything here: the name, and on Linux
+/// the namespace that ids are counted in.
+pub async fn machine() -> String {
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let digits = |c: &char| c.is_ascii_digit();
+    let namespace: String = namespace.to_string_lossy().chars().filter(digits).collect();
+    format!("{} {namespace}", host().await).trim().to_owned()
 }
 
 /// Sends a signal with the shell's own `kill`, since not every system has it as a program.
