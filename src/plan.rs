@@ -282,11 +282,11 @@ impl<'a> Planner<'a> {
             Action::Replace => self.interrupts(&wanted.id),
             _ => None,
         };
+        if matches!(action, Action::Replace | Action::Supersede) {
+            self.replaced.insert(wanted.id.clone());
+        }
         let known = match action {
-            Action::Replace => {
-                self.replaced.insert(wanted.id.clone());
-                None
-            }
+            Action::Replace => None,
             Action::Supersede => {
                 let others = self.found.entry(wanted.id.clone()).or_default();
                 others.insert(0, object.clone());
@@ -311,7 +311,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The object in the account that stands for `id`, and how it differs. Of several versions
-    /// it is the one that does not differ, else the first.
+    /// it is the first of those that differ least: not at all, or only in place.
     fn current(&mut self, id: &Id, value: &Value) -> Result<Option<(Object, Vec<Change>)>> {
         let Some(candidates) = self.found.get_mut(id) else {
             return Ok(None);
@@ -320,10 +320,8 @@ impl<'a> Planner<'a> {
         if candidates.iter().any(|object| object.owned) {
             candidates.retain(|object| object.owned);
         }
-        let several = self
-            .kinds
-            .get(&id.kind)
-            .is_some_and(|kind| kind.superseded().is_some());
+        let kind = self.kinds.get(&id.kind);
+        let several = kind.is_some_and(|kind| kind.superseded().is_some());
         if candidates.len() > 1 && !several {
             let ids: Vec<_> = candidates.iter().map(aws_id).collect();
             return Err(Error::new(
@@ -338,10 +336,17 @@ impl<'a> Planner<'a> {
             .iter()
             .map(|object| self.gaps.hide(id, diff(&object.value, value)))
             .collect();
-        let Some(at) = differences
+        let in_place =
+            |field: &String| kind.is_none_or(|kind| kind.on_change(field) == OnChange::InPlace);
+        let effort = |changes: &Vec<Change>| match changes.is_empty() {
+            true => 0,
+            false if fields(changes).iter().all(in_place) => 1,
+            false => 2,
+        };
+        let Some((at, _)) = differences
             .iter()
-            .position(Vec::is_empty)
-            .or((!differences.is_empty()).then_some(0))
+            .enumerate()
+            .min_by_key(|(_, changes)| effort(changes))
         else {
             return Ok(None);
         };
@@ -376,9 +381,10 @@ impl<'a> Planner<'a> {
                 |need| Reason::DependencyReplaced(need.clone()),
             )
         };
-        Ok(match (replace, supersede) {
-            (Some(field), _) => (Action::Replace, why(field)),
-            (None, Some(field)) => (Action::Supersede, why(field)),
+        // What is made elsewhere collides with nothing there, so that goes before a collision.
+        Ok(match (supersede, replace) {
+            (Some(field), _) => (Action::Supersede, why(field)),
+            (None, Some(field)) => (Action::Replace, why(field)),
             (None, None) if changes.is_empty() => (Action::Keep, Reason::UpToDate),
             (None, None) => (Action::Update, Reason::Differs),
         })

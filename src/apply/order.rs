@@ -275,6 +275,40 @@ mod tests {
     }
 
     #[test]
+    fn a_superseded_group_keeps_its_rules_until_nothing_uses_it() {
+        let wanted = vec![
+            wanted("vpc/main", json!({"cidr": "10.9.0.0/16"})),
+            wanted("security-group/function", json!({"vpc": "${vpc/main}"})),
+            wanted(
+                "security-group-rules/function",
+                json!({"group": "${security-group/function}"}),
+            ),
+            wanted(
+                "function/chatbot",
+                json!({"groups": ["${security-group/function}"]}),
+            ),
+        ];
+        let found = vec![
+            found("vpc/main", "vpc-1", json!({"cidr": "10.0.0.0/16"})),
+            found("security-group/function", "sg-1", json!({"vpc": "vpc-1"})),
+            found(
+                "security-group-rules/function",
+                "sg-1",
+                json!({"group": "sg-1"}),
+            ),
+            found("function/chatbot", "chatbot", json!({"groups": ["sg-1"]})),
+        ];
+        let order = order(wanted, found);
+        let at = |what: &str| order.iter().position(|step| step == what).unwrap();
+        assert!(at("created security-group/function") < at("updated function/chatbot"));
+        assert!(at("updated function/chatbot") < at("deleted security-group-rules/function"));
+        assert!(
+            at("deleted security-group-rules/function") < at("deleted security-group/function")
+        );
+        assert!(at("deleted security-group/function") < at("deleted vpc/main"));
+    }
+
+    #[test]
     fn everything_is_deleted_against_the_order_of_needs() {
         let found = vec![
             found("vpc/main", "vpc-1", json!({})),

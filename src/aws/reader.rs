@@ -4,12 +4,15 @@ use tokio::sync::OnceCell;
 
 use super::{Aws, During};
 use crate::error::{Error, Result};
+use crate::resources::ec2;
 use crate::stack::Stack;
 
 /// One observation of the account. Shared reads are made once in it.
 pub struct Reader<'a> {
     pub aws: &'a Aws,
     pub stack: &'a Stack,
+    /// What the kinds of the network read together.
+    pub network: ec2::Shared,
     rest_api: OnceCell<Option<RestApiId>>,
 }
 
@@ -25,6 +28,7 @@ impl<'a> Reader<'a> {
         Self {
             aws,
             stack,
+            network: ec2::Shared::default(),
             rest_api: OnceCell::new(),
         }
     }

@@ -13,7 +13,14 @@ pub(super) static EXAMPLE: LazyLock<toml::Value> = LazyLock::new(|| {
             environment: "prod".to_owned(),
             tags: [("owner".to_owned(), "security-team".to_owned())].into(),
         },
-        network: Network::default(),
+        network: Network {
+            vpc_id: Some("vpc-0a1b2c3d4e5f60718".to_owned()),
+            subnet_ids: vec![
+                "subnet-0a1b2c3d4e5f60718".to_owned(),
+                "subnet-0b2c3d4e5f607181a".to_owned(),
+            ],
+            ..Network::default()
+        },
         database: Database {
             ca_file: Some("certificates.pem".into()),
             ..Database::default()

@@ -4,10 +4,8 @@ use super::document::{Document, Place, entries};
 use super::problem::Problem;
 
 /// A key or section, and what to do without it. `[]` stands for any element of a list.
-pub(super) const KEYS: [(&str, &str); 12] = [
+pub(super) const KEYS: [(&str, &str); 10] = [
     ("network.flow_logs", "no flow logs are kept"),
-    ("network.vpc_id", "the stack makes a VPC of its own"),
-    ("network.subnet_ids", "the stack makes subnets of its own"),
     (
         "database.instance",
         "the stack makes an instance of its own",

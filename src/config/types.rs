@@ -51,6 +51,22 @@ pub struct Network {
     /// Private subnets, one in each of so many availability zones.
     pub zones: u8,
     pub egress: Egress,
+    /// A VPC that somebody else keeps, instead of one of the stack's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_id: Option<String>,
+    /// Its private subnets, in two zones at least.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subnet_ids: Vec<String>,
+}
+
+impl Network {
+    /// How many subnets the stack uses, its own or others'.
+    pub fn subnets(&self) -> usize {
+        match self.vpc_id {
+            Some(_) => self.subnet_ids.len(),
+            None => usize::from(self.zones),
+        }
+    }
 }
 
 impl Default for Network {
@@ -59,6 +75,8 @@ impl Default for Network {
             cidr: Ipv4Net::new_assert(std::net::Ipv4Addr::new(10, 42, 0, 0), 16),
             zones: 2,
             egress: Egress::Endpoints,
+            vpc_id: None,
+            subnet_ids: Vec::new(),
         }
     }
 }

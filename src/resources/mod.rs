@@ -39,7 +39,7 @@ impl Scope<'_> {
     /// References to the private subnets, one in each zone in use.
     pub fn subnets(&self) -> Vec<String> {
         ('a'..='z')
-            .take(usize::from(self.config.network.zones))
+            .take(self.config.network.subnets())
             .map(|letter| format!("${{subnet/private-{letter}}}"))
             .collect()
     }

@@ -10,4 +10,5 @@ mod emulator;
 mod errors;
 mod lifecycle;
 mod local;
+mod network;
 mod project;

@@ -34,10 +34,17 @@ fn the_repository_s_own_file_holds_the_defaults() {
 
 #[test]
 fn a_file_with_every_key_is_read() {
-    let text = toml::to_string(&*EXAMPLE).unwrap();
-    let config = read(&text).unwrap();
-    assert_eq!(config.alarms.email.as_deref(), Some("ops@example.com"));
-    assert_eq!(config.waf.block_countries, ["KP"]);
+    // A network of the stack's own, and one that somebody else keeps: never both.
+    for others in [["vpc_id", "subnet_ids"], ["cidr", "zones"]] {
+        let mut file = EXAMPLE.clone();
+        for key in others {
+            file["network"].as_table_mut().unwrap().remove(key).unwrap();
+        }
+        let config = read(&toml::to_string(&file).unwrap()).unwrap();
+        assert_eq!(config.alarms.email.as_deref(), Some("ops@example.com"));
+        assert_eq!(config.waf.block_countries, ["KP"]);
+        assert_eq!(config.network.subnets(), 2);
+    }
 }
 
 #[test]
@@ -74,6 +81,7 @@ fn what_lies_on_a_bound_is_allowed() {
         "function.log_retention_days = 3653",
         "network.zones = 6\nnetwork.cidr = \"192.168.7.0/24\"",
         "network.cidr = \"172.31.0.0/16\"",
+        "network.vpc_id = \"vpc-0a1b2c3d\"\nnetwork.subnet_ids = [\"subnet-0a1b2c3d\", \"subnet-0a1b2c3e\"]",
         "database.version = \"11.4.5\"",
         "database.instance_class = \"db.x2iedn.32xlarge\"",
         "database.parameters = {}",

@@ -115,11 +115,6 @@ fn of_the_whole_surface_each_later_key_is_refused_and_nothing_else() {
 #[test]
 fn later_keys_are_refused_in_every_form() {
     for (lines, says) in [
-        ("network.vpc_id = \"vpc-1\"", "`vpc_id` is not built yet"),
-        (
-            "network.subnet_ids = [\"subnet-1\"]",
-            "`subnet_ids` is not built yet",
-        ),
         (
             "network.egress = \"none\"",
             "`egress = \"none\"` is not built yet",

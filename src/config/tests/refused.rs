@@ -51,7 +51,7 @@ colour = "blue"
     5 | colour = "blue"
       | ^^^^^^
       |
-      = help: the keys here are `cidr`, `zones` and `egress`
+      = help: the keys here are `cidr`, `zones`, `egress`, `vpc_id` and `subnet_ids`
     "#);
 }
 
@@ -255,6 +255,63 @@ cidr = "10.42.0.0/28"
       |        ^^^^^^^^^^^^^^ 16 addresses, for all subnets
       |
       = help: for example `cidr = "10.42.0.0/24"`
+    "#);
+}
+
+#[test]
+fn a_range_for_a_network_of_others() {
+    insta::assert_snapshot!(refusal_of(r#"
+[network]
+cidr = "10.42.0.0/16"
+vpc_id = "vpc-0a1b2c3d4e5f60718"
+subnet_ids = ["subnet-0a1b2c3d4e5f60718", "subnet-0b2c3d4e5f607181a"]
+"#), @r#"
+    infra.toml has a problem
+
+    error: `network.cidr` is for a VPC of the stack's own
+     --> infra.toml:5:8
+      |
+    5 | cidr = "10.42.0.0/16"
+      |        ^^^^^^^^^^^^^^ this would not be used
+    6 | vpc_id = "vpc-0a1b2c3d4e5f60718"
+      |          ----------------------- this VPC is used instead
+      |
+      = help: remove one of the two
+    "#);
+}
+
+#[test]
+fn ids_that_are_none() {
+    insta::assert_snapshot!(refusal_of(r#"
+[network]
+vpc_id = "main"
+subnet_ids = ["subnet-0A1B2C3D"]
+"#), @r#"
+    infra.toml has 3 problems
+
+    error: `network.vpc_id` is not the id of one
+     --> infra.toml:5:10
+      |
+    5 | vpc_id = "main"
+      |          ^^^^^^ expected `vpc-` and 17 hexadecimal digits
+      |
+      = help: it looks like `"vpc-0a1b2c3d4e5f60718"`
+
+    error: `network.subnet_ids` has the wrong number of subnets
+     --> infra.toml:6:14
+      |
+    6 | subnet_ids = ["subnet-0A1B2C3D"]
+      |              ^^^^^^^^^^^^^^^^^^^ 1 of them
+      |
+      = help: name two to six, each in a zone of its own: RDS wants two zones, and no region has more than six
+
+    error: `network.subnet_ids[0]` is not the id of one
+     --> infra.toml:6:15
+      |
+    6 | subnet_ids = ["subnet-0A1B2C3D"]
+      |               ^^^^^^^^^^^^^^^^^ expected `subnet-` and 17 hexadecimal digits
+      |
+      = help: it looks like `"subnet-0a1b2c3d4e5f60718"`
     "#);
 }
 

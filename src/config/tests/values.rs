@@ -26,6 +26,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("network.zones", "7", "2 to 6"),
     ("network.zones", "300", "2 to 6"),
     ("network.egress", "\"internet\"", "can only be `endpoints`"),
+    (
+        "network.vpc_id",
+        "\"vpc-0a1b2c3d4e5f60718\"",
+        "needs `subnet_ids` beside it",
+    ),
+    (
+        "network.subnet_ids",
+        "[\"subnet-0a1b2c3d\", \"subnet-0a1b2c3e\"]",
+        "needs `vpc_id` beside it",
+    ),
     ("database.engine", "\"postgres\"", "only MariaDB is"),
     (
         "database.version",

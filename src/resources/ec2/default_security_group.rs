@@ -14,6 +14,9 @@ use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
+/// The name that EC2 gives it, in every VPC.
+pub(super) const NAME: &str = "default";
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DefaultSecurityGroup {
     pub vpc: String,
@@ -25,6 +28,7 @@ pub struct DefaultSecurityGroup {
 impl Resource for DefaultSecurityGroup {
     const KIND: &'static str = "default-security-group";
     const NEEDS: &'static [&'static str] = &["vpc"];
+    const SUPERSEDED: Option<usize> = Some(0);
     const DELETABLE: bool = false;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
@@ -42,16 +46,16 @@ impl Resource for DefaultSecurityGroup {
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
         let groups = security_groups(reader).await?;
         Ok(groups
-            .into_iter()
+            .iter()
             .filter_map(|group| {
                 let tags = tags_of(group.tags.as_deref());
                 Some(Found::owned(
                     owned_name(reader.stack, &tags, Self::KIND)?,
                     attributes([("id", group.group_id.as_deref().unwrap_or_default())]),
                     Self {
-                        ingress: rules_of(&group, Direction::Ingress),
-                        egress: rules_of(&group, Direction::Egress),
-                        vpc: group.vpc_id.unwrap_or_default(),
+                        ingress: rules_of(group, Direction::Ingress),
+                        egress: rules_of(group, Direction::Egress),
+                        vpc: group.vpc_id.clone().unwrap_or_default(),
                         tags: reader.stack.relevant(tags),
                     },
                 ))
@@ -62,7 +66,7 @@ impl Resource for DefaultSecurityGroup {
     /// Another VPC has another default group.
     fn on_change(field: &str) -> OnChange {
         match field {
-            "vpc" => OnChange::Replace,
+            "vpc" => OnChange::Supersede,
             _ => OnChange::InPlace,
         }
     }
@@ -120,7 +124,7 @@ async fn default_group(cx: &Cx<'_>, vpc: &str) -> Result<SecurityGroup> {
             .ec2
             .describe_security_groups()
             .filters(filter("vpc-id", vpc))
-            .filters(filter("group-name", "default"))
+            .filters(filter("group-name", NAME))
             .send()
             .await
             .during("DescribeSecurityGroups", cx.id)?

@@ -2,11 +2,14 @@
 
 pub mod default_security_group;
 mod endpoint_state;
+mod interfaces;
 pub mod route_table;
 mod rule;
 pub mod security_group;
 pub mod security_group_rules;
 pub mod subnet;
+#[cfg(test)]
+mod tests;
 pub mod vpc;
 pub mod vpc_endpoint;
 
@@ -14,11 +17,12 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup, Tag, TagSpecification};
+use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup, Tag, TagSpecification, Vpc};
+use tokio::sync::OnceCell;
 
 use crate::aws::patience::patiently;
 use crate::aws::{During, Reader};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::object::Id;
 use crate::resources::Cx;
 use crate::stack::{Stack, TAG_ENVIRONMENT, TAG_ID, TAG_STACK, Tags};
@@ -129,73 +133,37 @@ where
     .await
 }
 
-/// How long Lambda's network interfaces may stay after the last function that used them: Lambda
-/// removes them, and nobody else can.
-const INTERFACES_LINGER: Duration = Duration::from_mins(25);
-
-/// Deletes what others may still stand on for a while.
-async fn released<T, F>(
-    cx: &Cx<'_>,
-    what: &str,
-    limit: Duration,
-    attempt: impl FnMut() -> F,
-) -> Result<T>
-where
-    F: Future<Output = Result<T>>,
-{
-    let in_use = |error: &Error| {
-        let code = error.code();
-        code.is_some_and(|code| matches!(code, "DependencyViolation" | "InvalidGroup.InUse"))
-    };
-    let answer = patiently(cx.events, cx.id, what, limit, in_use, attempt).await;
-    answer.map_err(|error| {
-        if in_use(&error) {
-            error
-                .hint("something that is not this stack's may stand in there, such as a gateway or an instance: remove it")
-                .hint("then run the same command again: it goes on from here")
-        } else {
-            error
-        }
-    })
+/// What several kinds read, each once in an observation.
+#[derive(Debug, Default)]
+pub struct Shared {
+    vpcs: OnceCell<Vec<Vpc>>,
+    groups: OnceCell<Vec<SecurityGroup>>,
 }
 
-/// All of the stack's security groups, of whichever kind.
-async fn security_groups(reader: &Reader<'_>) -> Result<Vec<SecurityGroup>> {
-    reader
-        .aws
-        .ec2
-        .describe_security_groups()
-        .set_filters(Some(owned_by(reader.stack)))
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .during("DescribeSecurityGroups", "the account")
+/// The stack's VPCs: more than one while a new one takes over.
+async fn vpcs<'r>(reader: &'r Reader<'_>) -> Result<&'r [Vpc]> {
+    let vpcs = reader.network.vpcs.get_or_try_init(|| async {
+        let call = reader.aws.ec2.describe_vpcs();
+        let call = call.set_filters(Some(owned_by(reader.stack)));
+        let pages = call.into_paginator().items().send();
+        let vpcs = pages.collect::<Result<Vec<_>, _>>().await;
+        vpcs.during("DescribeVpcs", "the account")
+    });
+    Ok(vpcs.await?)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_object_has_a_name_for_the_console() {
-        let tags = Tags::from([
-            (TAG_STACK.to_owned(), "chat".to_owned()),
-            (TAG_ENVIRONMENT.to_owned(), "prod".to_owned()),
-            (TAG_ID.to_owned(), "subnet/private-a".to_owned()),
-        ]);
-        let name = |tags: &Tags| tags_of(Some(&ec2_tags(tags))).get("Name").cloned();
-        assert_eq!(name(&tags).as_deref(), Some("chat-prod-private-a"));
-        let mut named = tags;
-        named.insert("Name".to_owned(), "mine".to_owned());
-        assert_eq!(name(&named).as_deref(), Some("mine"));
-    }
-
-    #[test]
-    fn differences_of_sets_are_none_where_empty() {
-        let (ab, b) = (id_set(["a", "b"]), id_set(["b"]));
-        assert_eq!(only_in(&ab, &b), Some(vec!["a".to_owned()]));
-        assert_eq!(only_in(&b, &ab), None);
-    }
+/// The security groups with the names that ours have, whosever they are, and all default groups.
+async fn security_groups<'r>(reader: &'r Reader<'_>) -> Result<&'r [SecurityGroup]> {
+    let groups = reader.network.groups.get_or_try_init(|| async {
+        let names = security_group::NAMES.map(|name| reader.stack.name(name));
+        let names = Filter::builder()
+            .name("group-name")
+            .set_values(Some(names.into_iter().collect()))
+            .values(default_security_group::NAME);
+        let call = reader.aws.ec2.describe_security_groups();
+        let pages = call.filters(names.build()).into_paginator().items().send();
+        let groups = pages.collect::<Result<Vec<_>, _>>().await;
+        groups.during("DescribeSecurityGroups", "the account")
+    });
+    Ok(groups.await?)
 }

@@ -1,15 +1,13 @@
 //! The route table of the private subnets. It has the local route and no other: a way out of the
 //! VPC is drift, and removed.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::{ResourceType, Route as Ec2Route, RouteTable as Ec2RouteTable};
+use aws_sdk_ec2::types::{Filter, ResourceType, Route as Ec2Route, RouteTable as Ec2RouteTable};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    IdSet, id_set, only_in, owned_by, owned_name, released, settled, specification, subnet, tag,
-    tags_of,
-};
+use super::interfaces::released;
+use super::{IdSet, id_set, only_in, owned_by, owned_name, settled, specification, tag, tags_of};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -34,13 +32,14 @@ pub struct Route {
 impl Resource for RouteTable {
     const KIND: &'static str = "route-table";
     const NEEDS: &'static [&'static str] = &["vpc", "subnet"];
+    const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         vec![(
             "private".to_owned(),
             Self {
                 vpc: "${vpc/main}".to_owned(),
-                subnets: id_set(subnet::references(scope)),
+                subnets: id_set(scope.subnets()),
                 routes: Vec::new(),
                 tags: scope.tags(Self::KIND, "private"),
             },
@@ -67,7 +66,7 @@ impl Resource for RouteTable {
 
     fn on_change(field: &str) -> OnChange {
         match field {
-            "vpc" => OnChange::Replace,
+            "vpc" => OnChange::Supersede,
             _ => OnChange::InPlace,
         }
     }
@@ -87,9 +86,7 @@ impl Resource for RouteTable {
         .route_table
         .and_then(|table| table.route_table_id)
         .unwrap_or_default();
-        for subnet in self.subnets.keys() {
-            associate(cx, &id, subnet).await?;
-        }
+        associate(cx, &id, self.subnets.keys().cloned().collect()).await?;
         Ok(attributes([("id", &id)]))
     }
 
@@ -99,14 +96,16 @@ impl Resource for RouteTable {
         found: &Found<Self>,
         _changed: &[String],
     ) -> Result<Attributes> {
-        let id = found.aws_id();
-        for route in &found.value.routes {
-            delete_route(cx, id, &route.destination).await?;
+        let (id, was) = (found.aws_id(), &found.value);
+        for route in &was.routes {
+            delete_route(cx, id, route).await?;
         }
-        for subnet in only_in(&self.subnets, &found.value.subnets).unwrap_or_default() {
-            associate(cx, id, &subnet).await?;
+        if let Some(missing) = only_in(&self.subnets, &was.subnets) {
+            associate(cx, id, missing).await?;
         }
-        disassociate(cx, id, |subnet| !self.subnets.contains_key(subnet)).await?;
+        if only_in(&was.subnets, &self.subnets).is_some() {
+            disassociate(cx, id, |subnet| !self.subnets.contains_key(subnet)).await?;
+        }
         if self.tags != found.value.tags {
             tag(cx, id, &self.tags).await?;
         }
@@ -116,8 +115,7 @@ impl Resource for RouteTable {
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let id = found.aws_id();
         disassociate(cx, id, |_| true).await?;
-        let what = "the table to be free";
-        released(cx, what, Duration::from_mins(5), || async {
+        released(cx, "the table to be free", || async {
             let call = cx.aws.ec2.delete_route_table().route_table_id(id);
             call.send().await.during("DeleteRouteTable", cx.id)
         })
@@ -172,18 +170,35 @@ fn way_out(route: Ec2Route) -> Option<Route> {
     })
 }
 
-async fn associate(cx: &Cx<'_>, table: &str, subnet: &str) -> Result<()> {
-    settled(cx, || async {
-        cx.aws
-            .ec2
-            .associate_route_table()
-            .route_table_id(table)
-            .subnet_id(subnet)
-            .send()
-            .await
-            .during("AssociateRouteTable", cx.id)
-    })
-    .await?;
+/// A subnet has one table: one that has been given another is moved back.
+async fn associate(cx: &Cx<'_>, table: &str, subnets: Vec<String>) -> Result<()> {
+    let ec2 = &cx.aws.ec2;
+    let theirs = Filter::builder()
+        .name("association.subnet-id")
+        .set_values(Some(subnets.clone()))
+        .build();
+    let answer = ec2.describe_route_tables().filters(theirs).send().await;
+    let tables = answer.during("DescribeRouteTables", cx.id)?.route_tables;
+    let elsewhere: BTreeMap<String, String> = tables
+        .unwrap_or_default()
+        .into_iter()
+        .flat_map(|table| table.associations.unwrap_or_default())
+        .filter_map(|other| Some((other.subnet_id?, other.route_table_association_id?)))
+        .collect();
+    for subnet in subnets {
+        if let Some(other) = elsewhere.get(&subnet) {
+            let call = ec2.replace_route_table_association().route_table_id(table);
+            let answer = call.association_id(other).send().await;
+            answer.during("ReplaceRouteTableAssociation", cx.id)?;
+        } else {
+            settled(cx, || async {
+                let call = ec2.associate_route_table().route_table_id(table);
+                let answer = call.subnet_id(&subnet).send().await;
+                answer.during("AssociateRouteTable", cx.id)
+            })
+            .await?;
+        }
+    }
     Ok(())
 }
 
@@ -213,7 +228,15 @@ async fn disassociate(cx: &Cx<'_>, table: &str, goes: impl Fn(&str) -> bool) -> 
     Ok(())
 }
 
-async fn delete_route(cx: &Cx<'_>, table: &str, destination: &str) -> Result<()> {
+async fn delete_route(cx: &Cx<'_>, table: &str, route: &Route) -> Result<()> {
+    // A gateway endpoint's routes go with its use of the table.
+    if route.target.starts_with("vpce-") {
+        let call = cx.aws.ec2.modify_vpc_endpoint();
+        let call = call.vpc_endpoint_id(&route.target);
+        let answer = call.remove_route_table_ids(table).send().await;
+        return answer.during("ModifyVpcEndpoint", cx.id).map(drop);
+    }
+    let destination = route.destination.as_str();
     let call = cx.aws.ec2.delete_route().route_table_id(table);
     let call = if destination.starts_with("pl-") {
         call.destination_prefix_list_id(destination)

@@ -1,13 +1,12 @@
 //! The security groups, without their rules: groups refer to each other in those.
 
-use aws_sdk_ec2::types::ResourceType;
+use aws_sdk_ec2::types::{ResourceType, SecurityGroup as Ec2Group};
 use serde::{Deserialize, Serialize};
 
+use super::interfaces::once_empty;
 use super::rule::{Direction, Rule, sync};
-use super::{
-    INTERFACES_LINGER, owned_name, released, security_groups, settled, specification, tag, tags_of,
-};
-use crate::aws::{During, Optional, Reader};
+use super::{filter, owned_name, security_groups, settled, specification, tag, tags_of, vpcs};
+use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
@@ -19,22 +18,28 @@ pub struct SecurityGroup {
     pub tags: Tags,
 }
 
-/// Logical names, and what each group is for.
-const GROUPS: [(&str, &str); 3] = [
-    ("function", "The functions"),
-    ("database", "The database"),
-    ("endpoints", "Interface endpoints of AWS services"),
-];
+pub(super) const NAMES: [&str; 3] = ["function", "database", "endpoints"];
+
+/// What a group is for; EC2 wants it said, and never lets it be changed.
+fn description(name: &str) -> &str {
+    match name {
+        "function" => "The functions",
+        "database" => "The database",
+        "endpoints" => "Interface endpoints of AWS services",
+        other => other,
+    }
+}
 
 impl Resource for SecurityGroup {
     const KIND: &'static str = "security-group";
     /// The role as for subnets: it has to outlive Lambda's network interfaces.
     const NEEDS: &'static [&'static str] = &["vpc", "iam-role"];
+    const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
-        GROUPS
+        NAMES
             .into_iter()
-            .map(|(name, _)| {
+            .map(|name| {
                 let group = Self {
                     vpc: "${vpc/main}".to_owned(),
                     tags: scope.tags(Self::KIND, name),
@@ -45,46 +50,50 @@ impl Resource for SecurityGroup {
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let groups = security_groups(reader).await?;
-        Ok(groups
+        let groups = ours(reader)
+            .await?
             .into_iter()
-            .filter_map(|group| {
-                let tags = tags_of(group.tags.as_deref());
-                Some(Found::owned(
-                    owned_name(reader.stack, &tags, Self::KIND)?,
-                    attributes([("id", group.group_id.as_deref().unwrap_or_default())]),
-                    Self {
-                        vpc: group.vpc_id.unwrap_or_default(),
-                        tags: reader.stack.relevant(tags),
-                    },
-                ))
-            })
-            .collect())
+            .map(|(name, owned, group)| Found {
+                name,
+                attributes: attributes([("id", group.group_id.as_deref().unwrap_or_default())]),
+                value: Self {
+                    vpc: group.vpc_id.clone().unwrap_or_default(),
+                    tags: reader.stack.relevant(tags_of(group.tags.as_deref())),
+                },
+                owned,
+            });
+        Ok(groups.collect())
     }
 
     fn on_change(field: &str) -> OnChange {
         match field {
-            "vpc" => OnChange::Replace,
+            "vpc" => OnChange::Supersede,
             _ => OnChange::InPlace,
         }
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
         let name = cx.id.name.as_str();
-        let description = GROUPS.iter().find(|(group, _)| *group == name);
         let call = cx
             .aws
             .ec2
             .create_security_group()
             .vpc_id(&self.vpc)
             .group_name(cx.stack.name(name))
-            .description(description.map_or(name, |(_, description)| description))
+            .description(description(name))
             .tag_specifications(specification(ResourceType::SecurityGroup, &self.tags));
         let id = settled(cx, || {
             let call = call.clone();
             async { call.send().await.during("CreateSecurityGroup", cx.id) }
         })
-        .await?
+        .await
+        .map_err(|error| match error.code() {
+            Some("InvalidGroup.Duplicate") => error.hint(format!(
+                "{} has a group of that name which is not this stack's: delete it, or choose another [stack] name or environment",
+                self.vpc
+            )),
+            _ => error,
+        })?
         .group_id
         .unwrap_or_default();
         // EC2 lets a new group talk to everyone.
@@ -103,14 +112,29 @@ impl Resource for SecurityGroup {
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
-        let what = "network interfaces to go; Lambda takes up to 25 minutes";
-        released(cx, what, INTERFACES_LINGER, || async {
-            let call = cx.aws.ec2.delete_security_group();
-            let call = call.group_id(found.aws_id());
-            call.send().await.during("DeleteSecurityGroup", cx.id)
+        const GONE: &[&str] = &["InvalidGroup.NotFound"];
+        let id = found.aws_id();
+        once_empty(cx, filter("group-id", id), GONE, || async {
+            let call = cx.aws.ec2.delete_security_group().group_id(id);
+            let answer = call.send().await;
+            answer.during("DeleteSecurityGroup", cx.id).map(drop)
         })
         .await
-        .unless(&["InvalidGroup.NotFound"])?;
-        Ok(())
     }
+}
+
+/// The groups with our names, by logical name, and whether they carry our tags. Names are unique
+/// in a VPC: in others they are in nobody's way.
+pub(super) async fn ours<'r>(reader: &'r Reader<'_>) -> Result<Vec<(String, bool, &'r Ec2Group)>> {
+    let (groups, vpcs) = tokio::try_join!(security_groups(reader), vpcs(reader))?;
+    let ours = groups.iter().filter_map(|group| {
+        let tags = tags_of(group.tags.as_deref());
+        if let Some(name) = owned_name(reader.stack, &tags, SecurityGroup::KIND) {
+            return Some((name, true, group));
+        }
+        let name = reader.stack.logical(group.group_name.as_deref()?)?;
+        let here = vpcs.iter().any(|vpc| vpc.vpc_id == group.vpc_id);
+        (here && NAMES.contains(&name)).then(|| (name.to_owned(), false, group))
+    });
+    Ok(ours.collect())
 }

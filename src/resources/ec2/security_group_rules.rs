@@ -1,13 +1,14 @@
 //! The whole set of rules of each security group. One that nobody asked for is drift.
 
+use aws_sdk_ec2::types::SecurityGroup as Ec2Group;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{Direction, Rule, rules_of, sync};
-use super::{owned_name, security_groups, tags_of};
-use crate::aws::Reader;
+use super::security_group::ours;
+use super::settled;
+use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
-use crate::resources::ec2::security_group::SecurityGroup;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,7 @@ pub struct SecurityGroupRules {
 impl Resource for SecurityGroupRules {
     const KIND: &'static str = "security-group-rules";
     const NEEDS: &'static [&'static str] = &["security-group"];
+    const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let port = scope.config.database.port.0;
@@ -69,35 +71,43 @@ impl Resource for SecurityGroupRules {
     /// A group without rules has an empty set of them, which is found too: wanted rules are then
     /// an update, and the group's end has nothing left to undo.
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let groups = security_groups(reader).await?;
-        Ok(groups
-            .iter()
-            .filter_map(|group| {
-                let tags = tags_of(group.tags.as_deref());
+        let groups = ours(reader).await?.into_iter();
+        // Until a group is ours, its rules are not: the plan shows them once it has been adopted.
+        let owned = groups.filter(|(_, owned, _)| *owned);
+        Ok(owned
+            .map(|(name, _, group)| {
                 let id = group.group_id.as_deref().unwrap_or_default();
-                Some(Found::owned(
-                    owned_name(reader.stack, &tags, SecurityGroup::KIND)?,
-                    attributes([("id", id)]),
-                    Self {
-                        group: id.to_owned(),
-                        ingress: rules_of(group, Direction::Ingress),
-                        egress: rules_of(group, Direction::Egress),
-                    },
-                ))
+                let (ingress, egress) = both(group);
+                let value = Self {
+                    group: id.to_owned(),
+                    ingress,
+                    egress,
+                };
+                Found::owned(name, attributes([("id", id)]), value)
             })
             .collect())
     }
 
     fn on_change(field: &str) -> OnChange {
         match field {
-            "group" => OnChange::Replace,
+            "group" => OnChange::Supersede,
             _ => OnChange::InPlace,
         }
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        sync(cx, &self.group, Direction::Ingress, &[], &self.ingress).await?;
-        sync(cx, &self.group, Direction::Egress, &[], &self.egress).await?;
+        // A new group has none, and one that has just been adopted may have any.
+        let groups = settled(cx, || async {
+            let call = cx.aws.ec2.describe_security_groups();
+            let answer = call.group_ids(&self.group).send().await;
+            answer.during("DescribeSecurityGroups", cx.id)
+        })
+        .await?
+        .security_groups;
+        let group = groups.and_then(|mut groups| groups.pop());
+        let (ingress, egress) = group.as_ref().map(both).unwrap_or_default();
+        sync(cx, &self.group, Direction::Ingress, &ingress, &self.ingress).await?;
+        sync(cx, &self.group, Direction::Egress, &egress, &self.egress).await?;
         Ok(attributes([("id", &self.group)]))
     }
 
@@ -118,6 +128,11 @@ impl Resource for SecurityGroupRules {
         sync(cx, id, Direction::Ingress, &was.ingress, &[]).await?;
         sync(cx, id, Direction::Egress, &was.egress, &[]).await
     }
+}
+
+fn both(group: &Ec2Group) -> (Vec<Rule>, Vec<Rule>) {
+    let rules = |direction| rules_of(group, direction);
+    (rules(Direction::Ingress), rules(Direction::Egress))
 }
 
 #[cfg(test)]

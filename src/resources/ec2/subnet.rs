@@ -1,14 +1,14 @@
 //! The private subnets, one in each availability zone.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as Ec2Subnet, SubnetState};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    INTERFACES_LINGER, owned_by, owned_name, released, settled, specification, tag, tags_of,
-};
+use super::interfaces::once_empty;
+use super::{filter, owned_by, owned_name, settled, specification, tag, tags_of};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
@@ -21,6 +21,8 @@ const SLICE_BITS: u8 = 4;
 /// AWS's smallest.
 const LONGEST_PREFIX: u8 = 28;
 
+const NOT_FOUND: &[&str] = &["InvalidSubnetID.NotFound"];
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Subnet {
     pub vpc: String,
@@ -30,16 +32,23 @@ pub struct Subnet {
     pub tags: Tags,
 }
 
-/// References to the private subnets.
-pub fn references(scope: &Scope) -> impl Iterator<Item = String> {
-    names(scope).map(|(name, _)| format!("${{subnet/{name}}}"))
+/// References to the subnets, by zone. That of one which is not the stack's own is known once it
+/// has been looked at.
+pub fn by_zone(scope: &Scope) -> BTreeMap<String, String> {
+    let subnets = scope.subnets().into_iter();
+    if scope.config.network.vpc_id.is_some() {
+        let zone = |subnet: &String| subnet.replace('}', ".zone}");
+        subnets.map(|subnet| (zone(&subnet), subnet)).collect()
+    } else {
+        scope.zones.iter().cloned().zip(subnets).collect()
+    }
 }
 
 /// Logical names with their zones.
 fn names<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (String, &'a str)> {
     ('a'..='z')
         .zip(scope.zones)
-        .take(usize::from(scope.config.network.zones))
+        .take(scope.config.network.subnets())
         .map(|(letter, zone)| (format!("private-{letter}"), zone.as_str()))
 }
 
@@ -53,6 +62,8 @@ impl Resource for Subnet {
     /// No subnet names a role; but Lambda removes its network interfaces with the function's
     /// role, so that has to outlive the subnets.
     const NEEDS: &'static [&'static str] = &["vpc", "iam-role"];
+    const INTERRUPTS: Option<&'static str> = Some("every function in its zone");
+    const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         names(scope)
@@ -88,9 +99,11 @@ impl Resource for Subnet {
             .collect())
     }
 
+    /// In another VPC nothing collides; in the same one the range is taken until the old is gone.
     fn on_change(field: &str) -> OnChange {
         match field {
-            "vpc" | "cidr" | "zone" => OnChange::Replace,
+            "vpc" => OnChange::Supersede,
+            "cidr" | "zone" => OnChange::Replace,
             _ => OnChange::InPlace,
         }
     }
@@ -147,14 +160,12 @@ impl Resource for Subnet {
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
-        let what = "network interfaces to go; Lambda takes up to 25 minutes";
-        released(cx, what, INTERFACES_LINGER, || async {
-            let call = cx.aws.ec2.delete_subnet().subnet_id(found.aws_id());
-            call.send().await.during("DeleteSubnet", cx.id)
+        let id = found.aws_id();
+        once_empty(cx, filter("subnet-id", id), NOT_FOUND, || async {
+            let call = cx.aws.ec2.delete_subnet().subnet_id(id);
+            call.send().await.during("DeleteSubnet", cx.id).map(drop)
         })
         .await
-        .unless(&["InvalidSubnetID.NotFound"])?;
-        Ok(())
     }
 }
 
@@ -189,7 +200,7 @@ async fn available(cx: &Cx<'_>, id: &str) -> Result<()> {
                 .send()
                 .await
                 .during("DescribeSubnets", cx.id)
-                .unless(&["InvalidSubnetID.NotFound"])?;
+                .unless(NOT_FOUND)?;
             let state = answer
                 .and_then(|answer| answer.subnets.unwrap_or_default().pop())
                 .and_then(|subnet| subnet.state);

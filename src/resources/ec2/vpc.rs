@@ -1,12 +1,11 @@
 //! The VPC. It has no internet gateway, and nothing in it has a public address.
 
-use std::time::Duration;
-
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
-use super::{owned_by, owned_name, released, settled, specification, tag, tags_of};
-use crate::aws::{During, Optional, Reader};
+use super::interfaces::released;
+use super::{owned_name, settled, specification, tag, tags_of, vpcs};
+use crate::aws::{Aws, During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
@@ -24,6 +23,7 @@ pub struct Vpc {
 impl Resource for Vpc {
     const KIND: &'static str = "vpc";
     const NEEDS: &'static [&'static str] = &[];
+    const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         vec![(
@@ -38,41 +38,21 @@ impl Resource for Vpc {
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let ec2 = &reader.aws.ec2;
-        let vpcs = ec2
-            .describe_vpcs()
-            .set_filters(Some(owned_by(reader.stack)))
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .during("DescribeVpcs", "the account")?;
         let mut found = Vec::new();
-        for vpc in vpcs {
-            let id = vpc.vpc_id.unwrap_or_default();
+        for vpc in vpcs(reader).await? {
+            let id = vpc.vpc_id.as_deref().unwrap_or_default();
             let tags = tags_of(vpc.tags.as_deref());
             let Some(name) = owned_name(reader.stack, &tags, Self::KIND) else {
                 continue;
             };
-            let attribute = |name: VpcAttributeName| {
-                let call = ec2.describe_vpc_attribute().vpc_id(&id).attribute(name);
-                async { call.send().await.during("DescribeVpcAttribute", &id) }
-            };
-            let (support, hostnames) = tokio::try_join!(
-                attribute(VpcAttributeName::EnableDnsSupport),
-                attribute(VpcAttributeName::EnableDnsHostnames)
-            )?;
-            let on = |value: Option<AttributeBooleanValue>| {
-                value.and_then(|value| value.value).unwrap_or_default()
-            };
+            let (dns_support, dns_hostnames) = dns(reader.aws, id).await?;
             found.push(Found::owned(
                 name,
-                attributes([("id", &id)]),
+                attributes([("id", id)]),
                 Self {
-                    cidr: vpc.cidr_block.unwrap_or_default(),
-                    dns_support: on(support.enable_dns_support),
-                    dns_hostnames: on(hostnames.enable_dns_hostnames),
+                    cidr: vpc.cidr_block.clone().unwrap_or_default(),
+                    dns_support,
+                    dns_hostnames,
                     tags: reader.stack.relevant(tags),
                 },
             ));
@@ -82,7 +62,7 @@ impl Resource for Vpc {
 
     fn on_change(field: &str) -> OnChange {
         match field {
-            "cidr" => OnChange::Replace,
+            "cidr" => OnChange::Supersede,
             _ => OnChange::InPlace,
         }
     }
@@ -123,8 +103,7 @@ impl Resource for Vpc {
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let id = found.aws_id();
         // All that could linger has gone before.
-        let what = "what is in the VPC to go";
-        released(cx, what, Duration::from_mins(5), || async {
+        released(cx, "what is in the VPC to go", || async {
             let call = cx.aws.ec2.delete_vpc().vpc_id(id);
             call.send().await.during("DeleteVpc", cx.id)
         })
@@ -159,4 +138,21 @@ impl Vpc {
         }
         Ok(())
     }
+}
+
+/// Whether names are resolved in a VPC, and whether what stands in it has names.
+async fn dns(aws: &Aws, id: &str) -> Result<(bool, bool)> {
+    let attribute = |name: VpcAttributeName| {
+        let call = aws.ec2.describe_vpc_attribute().vpc_id(id).attribute(name);
+        async { call.send().await.during("DescribeVpcAttribute", id) }
+    };
+    let (support, hostnames) = tokio::try_join!(
+        attribute(VpcAttributeName::EnableDnsSupport),
+        attribute(VpcAttributeName::EnableDnsHostnames)
+    )?;
+    let on = |value: Option<AttributeBooleanValue>| value.and_then(|value| value.value);
+    Ok((
+        on(support.enable_dns_support).unwrap_or_default(),
+        on(hostnames.enable_dns_hostnames).unwrap_or_default(),
+    ))
 }

@@ -1,13 +1,14 @@
 //! Interface endpoints: the only way from the VPC to AWS's own services.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types::{ResourceType, VpcEndpoint as Ec2Endpoint, VpcEndpointType};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::endpoint_state::{NOT_FOUND, available, gone, is_going};
-use super::{
-    IdSet, id_set, only_in, owned_by, owned_name, settled, specification, subnet, tag, tags_of,
-};
+use super::endpoint_state::{AVAILABLE, NOT_FOUND, available, gone, is_going, others_gone, state};
+use super::{IdSet, id_set, only_in, owned_by, owned_name, settled, specification, tag, tags_of};
+use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
@@ -24,12 +25,17 @@ pub struct VpcEndpoint {
     /// The service's usual name resolves to the endpoint.
     pub private_dns: bool,
     pub policy: Value,
+    /// Until it is available, nothing in the VPC reaches the service.
+    pub state: String,
     pub tags: Tags,
 }
 
 impl Resource for VpcEndpoint {
     const KIND: &'static str = "vpc-endpoint";
     const NEEDS: &'static [&'static str] = &["vpc", "subnet", "security-group"];
+    const INTERRUPTS: Option<&'static str> = Some("functions that read their secrets");
+    const SUPERSEDED: Option<usize> = Some(0);
+    const UNVERSIONED: &'static [&'static str] = &["state", "tags"];
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         vec![(
@@ -37,10 +43,11 @@ impl Resource for VpcEndpoint {
             Self {
                 vpc: "${vpc/main}".to_owned(),
                 service: format!("com.amazonaws.{}.secretsmanager", scope.stack.region),
-                subnets: id_set(subnet::references(scope)),
+                subnets: id_set(scope.subnets()),
                 groups: id_set(["${security-group/endpoints}"]),
                 private_dns: true,
                 policy: reading_secrets(scope.stack),
+                state: AVAILABLE.to_owned(),
                 tags: scope.tags(Self::KIND, "secretsmanager"),
             },
         )]
@@ -67,7 +74,7 @@ impl Resource for VpcEndpoint {
 
     fn on_change(field: &str) -> OnChange {
         match field {
-            "vpc" | "service" => OnChange::Replace,
+            "vpc" | "service" => OnChange::Supersede,
             _ => OnChange::InPlace,
         }
     }
@@ -85,14 +92,24 @@ impl Resource for VpcEndpoint {
             .private_dns_enabled(self.private_dns)
             .policy_document(self.policy.to_string())
             .tag_specifications(specification(ResourceType::VpcEndpoint, &self.tags));
-        let id = settled(cx, || {
+        let attempt = || {
             let call = call.clone();
             async { call.send().await.during("CreateVpcEndpoint", cx.id) }
-        })
-        .await?
-        .vpc_endpoint
-        .and_then(|endpoint| endpoint.vpc_endpoint_id)
-        .unwrap_or_default();
+        };
+        let made = match settled(cx, attempt).await {
+            // Only one may answer to the service's name, and one that is going still does.
+            Err(error) if is_name_taken(&error) => {
+                others_gone(cx, &self.vpc, &self.service, error).await?;
+                let what = "the service's name to be free";
+                let limit = Duration::from_mins(5);
+                patiently(cx.events, cx.id, what, limit, is_name_taken, attempt).await
+            }
+            other => other,
+        };
+        let id = made?
+            .vpc_endpoint
+            .and_then(|endpoint| endpoint.vpc_endpoint_id)
+            .unwrap_or_default();
         available(cx, &id).await?;
         Ok(attributes([("id", &id)]))
     }
@@ -110,7 +127,8 @@ impl Resource for VpcEndpoint {
         if differs("tags") {
             tag(cx, id, &self.tags).await?;
         }
-        if changed.iter().any(|field| field != "tags") {
+        let kept = |field: &String| ["state", "tags"].contains(&field.as_str());
+        if !changed.iter().all(kept) {
             cx.aws
                 .ec2
                 .modify_vpc_endpoint()
@@ -157,6 +175,10 @@ impl Resource for VpcEndpoint {
     }
 }
 
+fn is_name_taken(error: &Error) -> bool {
+    error.is("InvalidParameter", "conflicting DNS domain")
+}
+
 /// Reads secrets, for this account's own callers: stolen code cannot carry its finds to another
 /// account's secrets, and another account's credentials are of no use in here.
 fn reading_secrets(stack: &Stack) -> Value {
@@ -173,6 +195,7 @@ fn reading_secrets(stack: &Stack) -> Value {
 fn found(reader: &Reader<'_>, endpoint: Ec2Endpoint) -> Option<Found<VpcEndpoint>> {
     let tags = tags_of(endpoint.tags.as_deref());
     let name = owned_name(reader.stack, &tags, VpcEndpoint::KIND)?;
+    let state = state(&endpoint);
     let groups = endpoint.groups.unwrap_or_default();
     Some(Found::owned(
         name,
@@ -190,6 +213,7 @@ fn found(reader: &Reader<'_>, endpoint: Ec2Endpoint) -> Option<Found<VpcEndpoint
                 .policy_document
                 .as_deref()
                 .map_or(Value::Null, policy::parse),
+            state,
             tags: reader.stack.relevant(tags),
         },
     ))

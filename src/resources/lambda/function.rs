@@ -55,6 +55,7 @@ impl Resource for Function {
         "log-group",
         "secret",
         "security-group",
+        "security-group-rules",
         "subnet",
     ];
     /// Concurrency belongs to the function, not to a version of it.

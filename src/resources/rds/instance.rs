@@ -56,6 +56,7 @@ impl Resource for Instance {
         "kms-key",
         "secret",
         "security-group",
+        "security-group-rules",
         "db-subnet-group",
         "db-parameter-group",
     ];

@@ -9,7 +9,7 @@ use super::{once_unused, rds_tags, tag, tags, with_service_role};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
-use crate::resources::ec2::subnet::references;
+use crate::resources::ec2::subnet::by_zone;
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -27,9 +27,8 @@ impl Resource for SubnetGroup {
     const NEEDS: &'static [&'static str] = &["subnet"];
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
-        let subnets = scope.zones.iter().cloned().zip(references(scope)).collect();
         let group = Self {
-            subnets,
+            subnets: by_zone(scope),
             tags: scope.tags(Self::KIND, "main"),
         };
         vec![("main".to_owned(), group)]
