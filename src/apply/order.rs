@@ -222,20 +222,23 @@ mod tests {
     #[test]
     fn what_is_replaced_goes_after_what_stands_on_it_and_comes_before_it() {
         let wanted = vec![
-            wanted("vpc/main", json!({"cidr": "10.9.0.0/16"})),
-            wanted("subnet/private-a", json!({"vpc": "${vpc/main}"})),
+            wanted("api-resource/chatbot", json!({"part": "new"})),
+            wanted(
+                "method/chatbot",
+                json!({"resource": "${api-resource/chatbot}"}),
+            ),
         ];
         let found = vec![
-            found("vpc/main", "vpc-1", json!({"cidr": "10.0.0.0/16"})),
-            found("subnet/private-a", "subnet-1", json!({"vpc": "vpc-1"})),
+            found("api-resource/chatbot", "r1", json!({"part": "old"})),
+            found("method/chatbot", "m1", json!({"resource": "r1"})),
         ];
         assert_eq!(
             order(wanted, found),
             [
-                "deleted subnet/private-a",
-                "deleted vpc/main",
-                "created vpc/main",
-                "created subnet/private-a",
+                "deleted method/chatbot",
+                "deleted api-resource/chatbot",
+                "created api-resource/chatbot",
+                "created method/chatbot",
             ]
         );
     }
@@ -260,12 +263,16 @@ mod tests {
     #[test]
     fn a_replacement_elsewhere_does_not_cut_what_is_still_in_use() {
         let wanted = vec![
-            wanted("vpc/main", json!({"cidr": "10.9.0.0/16"})),
+            wanted("subnet/private-a", json!({"zone": "us-east-1b"})),
             wanted("deployment/current", json!({"description": "new"})),
             wanted("stage/main", json!({"deployment": "${deployment/current}"})),
         ];
         let found = vec![
-            found("vpc/main", "vpc-1", json!({"cidr": "10.0.0.0/16"})),
+            found(
+                "subnet/private-a",
+                "subnet-1",
+                json!({"zone": "us-east-1a"}),
+            ),
             found("deployment/current", "d1", json!({"description": "old"})),
             found("stage/main", "prod", json!({"deployment": "d1"})),
         ];

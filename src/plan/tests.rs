@@ -101,13 +101,15 @@ fn drift_names_field_found_and_wanted_value_and_nothing_else() {
 }
 
 #[test]
-fn what_cannot_change_in_place_is_replaced_with_what_stands_on_it() {
+fn what_cannot_change_in_place_is_made_again_with_what_stands_on_it() {
     insta::assert_snapshot!(text(network("10.9.0.0/16"), account()), @r#"
-    -/+ REPLACE  vpc/main          cidr cannot change in place
+      + renew    vpc/main          cidr changes
             cidr: "10.0.0.0/16" → "10.9.0.0/16"
-    -/+ REPLACE  subnet/private-a  vpc/main is replaced
+      + renew    subnet/private-a  vpc/main is replaced
             vpc: "vpc-1" → (of vpc/main)
-    Plan: 0 to create, 0 to update, 2 to replace, 0 to delete; 0 unchanged.
+      - DELETE   subnet/private-a  superseded
+      - DELETE   vpc/main          superseded
+    Plan: 0 to create, 0 to update, 2 to replace, 2 to delete; 0 unchanged.
     "#);
 }
 
@@ -127,12 +129,12 @@ fn what_nobody_asked_for_goes() {
 
 #[test]
 fn two_objects_under_one_id_stop_the_plan_and_are_both_named() {
-    let mut account = account();
-    account.push(found("vpc/main", "vpc-2", json!({})));
-    let error = plan_of(network("10.0.0.0/16"), account).unwrap_err();
+    let key = wanted("api-key/chatbot", json!({}));
+    let account = ["k1", "k2"].map(|id| found("api-key/chatbot", id, json!({})));
+    let error = plan_of(vec![key], account.into()).unwrap_err();
     assert_eq!(
         error.message,
-        "two objects claim to be vpc/main: vpc-1 and vpc-2"
+        "two objects claim to be api-key/chatbot: k1 and k2"
     );
 }
 

@@ -8,6 +8,7 @@ mod commands;
 mod drift;
 mod emulator;
 mod errors;
+mod existing;
 mod lifecycle;
 mod local;
 mod network;

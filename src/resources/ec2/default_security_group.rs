@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::SecurityGroup;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{Direction, Rule, rules_of, sync};
-use super::{filter, owned_name, security_groups, tag, tags_of};
+use super::{existing, filter, owned_name, security_groups, tag, tags_of};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Reader};
 use crate::error::Result;
@@ -32,15 +32,13 @@ impl Resource for DefaultSecurityGroup {
     const DELETABLE: bool = false;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
-        vec![(
-            "main".to_owned(),
-            Self {
-                vpc: "${vpc/main}".to_owned(),
-                ingress: Vec::new(),
-                egress: Vec::new(),
-                tags: scope.tags(Self::KIND, "main"),
-            },
-        )]
+        let own = Self {
+            vpc: "${vpc/main}".to_owned(),
+            ingress: Vec::new(),
+            egress: Vec::new(),
+            tags: scope.tags(Self::KIND, "main"),
+        };
+        existing::own(scope, vec![("main".to_owned(), own)])
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {

@@ -2,6 +2,7 @@
 
 pub mod default_security_group;
 mod endpoint_state;
+mod existing;
 mod interfaces;
 pub mod route_table;
 mod rule;

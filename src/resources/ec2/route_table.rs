@@ -7,7 +7,9 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Route as Ec2Route, RouteTable as 
 use serde::{Deserialize, Serialize};
 
 use super::interfaces::released;
-use super::{IdSet, id_set, only_in, owned_by, owned_name, settled, specification, tag, tags_of};
+use super::{
+    IdSet, existing, id_set, only_in, owned_by, owned_name, settled, specification, tag, tags_of,
+};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -35,15 +37,13 @@ impl Resource for RouteTable {
     const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
-        vec![(
-            "private".to_owned(),
-            Self {
-                vpc: "${vpc/main}".to_owned(),
-                subnets: id_set(scope.subnets()),
-                routes: Vec::new(),
-                tags: scope.tags(Self::KIND, "private"),
-            },
-        )]
+        let own = Self {
+            vpc: "${vpc/main}".to_owned(),
+            subnets: id_set(scope.subnets()),
+            routes: Vec::new(),
+            tags: scope.tags(Self::KIND, "private"),
+        };
+        existing::own(scope, vec![("private".to_owned(), own)])
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {

@@ -8,9 +8,10 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::interfaces::once_empty;
-use super::{filter, owned_by, owned_name, settled, specification, tag, tags_of};
+use super::{existing, filter, owned_by, owned_name, settled, specification, tag, tags_of};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Optional, Reader};
+use crate::config::Config;
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
@@ -21,7 +22,7 @@ const SLICE_BITS: u8 = 4;
 /// AWS's smallest.
 const LONGEST_PREFIX: u8 = 28;
 
-const NOT_FOUND: &[&str] = &["InvalidSubnetID.NotFound"];
+pub(super) const NOT_FOUND: &[&str] = &["InvalidSubnetID.NotFound"];
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Subnet {
@@ -46,10 +47,14 @@ pub fn by_zone(scope: &Scope) -> BTreeMap<String, String> {
 
 /// Logical names with their zones.
 fn names<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (String, &'a str)> {
-    ('a'..='z')
-        .zip(scope.zones)
+    letters()
+        .zip(scope.zones.iter().map(String::as_str))
         .take(scope.config.network.subnets())
-        .map(|(letter, zone)| (format!("private-{letter}"), zone.as_str()))
+}
+
+/// Logical names, one for each zone.
+pub(super) fn letters() -> impl Iterator<Item = String> {
+    ('a'..='z').map(|letter| format!("private-{letter}"))
 }
 
 fn slices(vpc: Ipv4Net) -> impl Iterator<Item = Ipv4Net> {
@@ -66,7 +71,7 @@ impl Resource for Subnet {
     const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
-        names(scope)
+        let own = names(scope)
             .zip(slices(scope.config.network.cidr))
             .map(|((name, zone), cidr)| {
                 let subnet = Self {
@@ -78,7 +83,12 @@ impl Resource for Subnet {
                 };
                 (name, subnet)
             })
-            .collect()
+            .collect();
+        existing::own(scope, own)
+    }
+
+    async fn existing(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+        existing::subnets(reader, config).await
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {

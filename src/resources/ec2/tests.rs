@@ -60,7 +60,11 @@ fn account(toml: &str, age: &str) -> Vec<Object> {
 }
 
 fn plan(wanted: Vec<Wanted>, found: Vec<Object>) -> Plan {
-    plan::up(&crate::resources::all(), wanted, found, &Gaps::default()).unwrap()
+    let request = plan::Request {
+        wanted,
+        ..plan::Request::default()
+    };
+    plan::up(&crate::resources::all(), request, found, &Gaps::default()).unwrap()
 }
 
 fn with(plan: &Plan, action: Action) -> Vec<String> {

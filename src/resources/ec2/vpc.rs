@@ -4,8 +4,9 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
 use super::interfaces::released;
-use super::{owned_name, settled, specification, tag, tags_of, vpcs};
+use super::{existing, owned_name, settled, specification, tag, tags_of, vpcs};
 use crate::aws::{Aws, During, Optional, Reader};
+use crate::config::Config;
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
@@ -20,21 +21,25 @@ pub struct Vpc {
     pub tags: Tags,
 }
 
+pub(super) const NOT_FOUND: &[&str] = &["InvalidVpcID.NotFound"];
+
 impl Resource for Vpc {
     const KIND: &'static str = "vpc";
     const NEEDS: &'static [&'static str] = &[];
     const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
-        vec![(
-            "main".to_owned(),
-            Self {
-                cidr: scope.config.network.cidr.to_string(),
-                dns_support: true,
-                dns_hostnames: true,
-                tags: scope.tags(Self::KIND, "main"),
-            },
-        )]
+        let own = Self {
+            cidr: scope.config.network.cidr.to_string(),
+            dns_support: true,
+            dns_hostnames: true,
+            tags: scope.tags(Self::KIND, "main"),
+        };
+        existing::own(scope, vec![("main".to_owned(), own)])
+    }
+
+    async fn existing(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+        existing::vpc(reader, config).await
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
@@ -108,7 +113,7 @@ impl Resource for Vpc {
             call.send().await.during("DeleteVpc", cx.id)
         })
         .await
-        .unless(&["InvalidVpcID.NotFound"])?;
+        .unless(NOT_FOUND)?;
         Ok(())
     }
 }
@@ -141,7 +146,7 @@ impl Vpc {
 }
 
 /// Whether names are resolved in a VPC, and whether what stands in it has names.
-async fn dns(aws: &Aws, id: &str) -> Result<(bool, bool)> {
+pub(super) async fn dns(aws: &Aws, id: &str) -> Result<(bool, bool)> {
     let attribute = |name: VpcAttributeName| {
         let call = aws.ec2.describe_vpc_attribute().vpc_id(id).attribute(name);
         async { call.send().await.during("DescribeVpcAttribute", id) }

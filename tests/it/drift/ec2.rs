@@ -1,7 +1,8 @@
 //! The network.
 
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, Filter, IpPermission, IpRange, SecurityGroup, Tag, UserIdGroupPair,
+    AttributeBooleanValue, Filter, IpPermission, IpRange, RouteTable, SecurityGroup, Tag,
+    UserIdGroupPair,
 };
 use wmctl::aws::Emulator::Moto;
 
@@ -276,7 +277,7 @@ async fn association(account: &Account, subnet: &str) -> String {
     let call = account.aws.ec2.describe_route_tables();
     let call = call.filters(of_subnet.values(subnet).build());
     let tables = call.send().await.unwrap().route_tables.unwrap();
-    let mut ties = tables.iter().flat_map(|table| table.associations());
+    let mut ties = tables.iter().flat_map(RouteTable::associations);
     let tie = ties.find(|tie| tie.subnet_id() == Some(subnet)).unwrap();
     tie.route_table_association_id().unwrap().to_owned()
 }
