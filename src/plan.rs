@@ -338,10 +338,10 @@ impl<'a> Planner<'a> {
             .collect();
         let in_place =
             |field: &String| kind.is_none_or(|kind| kind.on_change(field) == OnChange::InPlace);
-        let effort = |changes: &Vec<Change>| match changes.is_empty() {
-            true => 0,
-            false if fields(changes).iter().all(in_place) => 1,
-            false => 2,
+        // By severity: as wanted, then what can be changed, then what has to be made again.
+        let effort = |changes: &[Change]| {
+            let again = !fields(changes).iter().all(in_place);
+            (again, !changes.is_empty())
         };
         let Some((at, _)) = differences
             .iter()

@@ -186,7 +186,7 @@ mod tests {
         let error = create(&scene(script)).await.unwrap_err();
         assert!(error.message.contains("conflicting DNS domain"), "{error}");
         assert!(error.hints[0].contains("vpce-9"), "{:?}", error.hints);
-        assert_eq!(waited(), Duration::ZERO);
+        assert!(waited() < Duration::from_secs(1));
     }
 
     #[tokio::test]
@@ -196,7 +196,7 @@ mod tests {
         let error = available(&scene.cx(), "vpce-1").await.unwrap_err();
         assert!(error.message.contains("no address is free"), "{error}");
         assert!(error.hints[0].contains("vpce-1"), "{:?}", error.hints);
-        assert_eq!(waited(), Duration::ZERO);
+        assert!(waited() < Duration::from_secs(1));
     }
 
     #[tokio::test]

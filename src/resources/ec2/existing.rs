@@ -33,14 +33,14 @@ pub async fn vpc(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, At
     let Some(found) = found else {
         return Err(unfit(
             "vpc_id",
-            format!("there is no {id} in {}", place(reader)),
+            &format!("there is no {id} in {}", place(reader)),
         ));
     };
     not_ours(reader, "vpc_id", id, found.tags.as_deref())?;
     if vpc::dns(reader.aws, id).await? != (true, true) {
         let says = format!("{id} resolves no names of endpoints");
         return Err(
-            unfit("vpc_id", says).hint("turn on both its DNS support and its DNS hostnames")
+            unfit("vpc_id", &says).hint("turn on both its DNS support and its DNS hostnames")
         );
     }
     Ok(vec![("main".to_owned(), attributes([("id", id)]))])
@@ -59,7 +59,7 @@ pub async fn subnets(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String
         .map_err(|error| match error.code() {
             Some(code) if subnet::NOT_FOUND.contains(&code) => {
                 let says = format!("{} does not have them all", place(reader));
-                unfit("subnet_ids", says).because(error)
+                unfit("subnet_ids", &says).because(error)
             }
             _ => error,
         })?
@@ -71,18 +71,18 @@ pub async fn subnets(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String
         let found = found.iter().find(|found| found.subnet_id() == Some(id));
         let Some(found) = found else {
             let says = format!("there is no {id} in {}", place(reader));
-            return Err(unfit("subnet_ids", says));
+            return Err(unfit("subnet_ids", &says));
         };
         not_ours(reader, "subnet_ids", id, found.tags.as_deref())?;
         let home = found.vpc_id().unwrap_or_default();
         if home != vpc {
             let says = format!("{id} is in {home} and not in {vpc}");
-            return Err(unfit("subnet_ids", says));
+            return Err(unfit("subnet_ids", &says));
         }
         let zone = found.availability_zone().unwrap_or_default();
         if let Some(other) = by_zone.insert(zone, id) {
             let says = format!("{other} and {id} are both in {zone}");
-            return Err(unfit("subnet_ids", says)
+            return Err(unfit("subnet_ids", &says)
                 .hint("name one in each of two zones or more: RDS wants two, and an endpoint takes one subnet in each"));
         }
         subnets.push((name, attributes([("id", id), ("zone", zone)])));
@@ -94,12 +94,12 @@ pub async fn subnets(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String
 fn not_ours(reader: &Reader<'_>, key: &str, id: &str, tags: Option<&[Tag]>) -> Result<()> {
     if reader.stack.owns(&tags_of(tags)) {
         let says = format!("{id} is this stack's own");
-        return Err(unfit(key, says).hint("remove vpc_id and subnet_ids: it is used without them"));
+        return Err(unfit(key, &says).hint("remove vpc_id and subnet_ids: it is used without them"));
     }
     Ok(())
 }
 
-fn unfit(key: &str, says: String) -> Error {
+fn unfit(key: &str, says: &str) -> Error {
     Error::usage(format!("[network] {key}: {says}")).hint("nothing was changed")
 }
 

@@ -212,7 +212,7 @@ mod tests {
             "{:?}",
             error.hints
         );
-        assert_eq!(waited(), Duration::ZERO);
+        assert!(waited() < Duration::from_secs(1));
     }
 
     #[tokio::test]

@@ -161,3 +161,55 @@ pub(super) async fn dns(aws: &Aws, id: &str) -> Result<(bool, bool)> {
         on(hostnames.enable_dns_hostnames).unwrap_or_default(),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::scripted::{Scene, Script, waited};
+    use crate::resources::sample;
+
+    const IN_USE: &str = "The vpc 'vpc-1' has dependencies and cannot be deleted.";
+
+    fn in_use(script: Script) -> Script {
+        script.refuse("DeleteVpc", 400, "DependencyViolation", IN_USE)
+    }
+
+    async fn delete(scene: &Scene) -> Result<()> {
+        let (name, value) = sample::wanted::<Vpc>("", &[]).remove(0);
+        let found = Found::owned(name, attributes([("id", "vpc-1")]), value);
+        Vpc::delete(&scene.cx(), &found).await
+    }
+
+    #[tokio::test]
+    async fn it_goes_once_ec2_counts_nothing_in_it() {
+        let script = in_use(in_use(Script::new())).answer("DeleteVpc", "<DeleteVpcResponse/>");
+        let scene = Scene::new("vpc/main", script);
+        delete(&scene).await.unwrap();
+        assert_eq!(scene.script.calls(), ["DeleteVpc"; 3]);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_gone_already_is_deleted() {
+        let gone = "The vpc ID 'vpc-1' does not exist";
+        let script = in_use(Script::new()).refuse("DeleteVpc", 400, "InvalidVpcID.NotFound", gone);
+        delete(&Scene::new("vpc/main", script)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_not_the_stack_s_own_stays_in_the_way() {
+        let script = (0..100).fold(Script::new(), |script, _| in_use(script));
+        let error = delete(&Scene::new("vpc/main", script)).await.unwrap_err();
+        assert!(
+            error
+                .message
+                .starts_with("DeleteVpc refused for vpc/main: DependencyViolation")
+        );
+        assert!(error.message.contains(IN_USE) && error.message.contains("request 1111"));
+        assert!(
+            error.hints[0].contains("such as a gateway"),
+            "{:?}",
+            error.hints
+        );
+        assert!(waited() < std::time::Duration::from_mins(6));
+    }
+}
