@@ -25,6 +25,7 @@ pub const TABLE: &[Gap] = &[
     (MiniStack, "vpc-endpoint", "private_dns", "not stored"),
     (Moto, "deployment", "routes", "no summary of the API"),
     (Moto, "function", "log_group", "not stored"),
+    (Moto, "function", "urls", "not listed"),
     (Moto, "rest-api", "endpoint_access", "not stored"),
     (Moto, "rest-api", "security_policy", "not stored"),
 ];

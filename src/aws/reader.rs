@@ -1,5 +1,8 @@
 //! What `find` reads with: the clients, the stack, and reads that several kinds share.
 
+use std::collections::BTreeMap;
+
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use tokio::sync::OnceCell;
 
 use super::{Aws, During};
@@ -14,6 +17,8 @@ pub struct Reader<'a> {
     /// What the kinds of the network read together.
     pub network: ec2::Shared,
     rest_api: OnceCell<Option<RestApiId>>,
+    /// What Lambda says of the stack's functions, by logical name.
+    pub functions: OnceCell<BTreeMap<&'static str, GetFunctionOutput>>,
 }
 
 /// The stack's REST API, which its children are listed by.
@@ -30,6 +35,7 @@ impl<'a> Reader<'a> {
             stack,
             network: ec2::Shared::default(),
             rest_api: OnceCell::new(),
+            functions: OnceCell::new(),
         }
     }
 

@@ -33,7 +33,7 @@ use crate::stack::Stack;
 
 #[derive(Debug, Clone)]
 enum Answer {
-    Body(String),
+    Body(String, Option<(&'static str, String)>),
     Refusal {
         status: u16,
         code: String,
@@ -59,7 +59,18 @@ impl Script {
 
     /// Answers with this body, JSON or XML as the service has it.
     pub fn answer(self, operation: &str, body: impl Into<String>) -> Self {
-        self.push(operation, Answer::Body(body.into()))
+        self.push(operation, Answer::Body(body.into(), None))
+    }
+
+    /// The same with a header, which some services say more by.
+    pub fn answer_with(
+        self,
+        operation: &str,
+        (header, value): (&'static str, &str),
+        body: impl Into<String>,
+    ) -> Self {
+        let header = Some((header, value.to_owned()));
+        self.push(operation, Answer::Body(body.into(), header))
     }
 
     /// Refuses once, in the form that the called service gives its errors.
@@ -116,7 +127,13 @@ impl Script {
             message: format!("no answer is left for {operation}"),
         });
         match answer {
-            Answer::Body(body) => response(200, body, None),
+            Answer::Body(body, header) => {
+                let mut response = response(200, body, None);
+                if let Some((header, value)) = header {
+                    response.headers_mut().insert(header, value);
+                }
+                response
+            }
             Answer::Refusal {
                 status,
                 code,
@@ -197,8 +214,8 @@ pub struct Scene {
     pub events: Events,
     pub known: Known,
     pub options: Options,
+    pub artifacts: Artifacts,
     id: Id,
-    artifacts: Artifacts,
 }
 
 impl Scene {

@@ -1,13 +1,17 @@
 //! The alias `live`: the version that callers reach.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::invoke::invoke;
-use super::{FUNCTIONS, LIVE, NOT_FOUND, settled};
+use super::finding::is_ours;
+use super::invoke::{invoke, lacks_permission};
+use super::version::again;
+use super::{FUNCTIONS, LIVE, NOT_FOUND, exists, once_idle};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
@@ -29,6 +33,7 @@ pub struct FunctionAlias {
 impl Resource for FunctionAlias {
     const KIND: &'static str = "function-alias";
     const NEEDS: &'static [&'static str] = &["function", "function-version"];
+    const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(_scope: &Scope) -> Vec<(String, Self)> {
         FUNCTIONS
@@ -60,95 +65,91 @@ impl Resource for FunctionAlias {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        self.check_health(cx).await?;
-        let created = cx
-            .aws
-            .lambda
-            .create_alias()
+        let version = self.healthy(cx).await?;
+        let call = cx.aws.lambda.create_alias();
+        let call = call
             .function_name(&self.function)
             .name(LIVE)
-            .function_version(&self.version)
-            .send()
-            .await
-            .during("CreateAlias", cx.id)?;
-        let arn = created.alias_arn.unwrap_or_default();
-        Ok(attributes([("id", &arn), ("arn", &arn)]))
+            .function_version(&version);
+        let created = once_idle(cx, || async {
+            call.clone().send().await.during("CreateAlias", cx.id)
+        });
+        match created.await {
+            Ok(created) => Ok(by_arn(&created.alias_arn.unwrap_or_default())),
+            Err(error) if exists(&error) => point(cx, &self.function, &version).await,
+            Err(error) => Err(error),
+        }
     }
 
     async fn update(
         &self,
         cx: &Cx<'_>,
-        found: &Found<Self>,
+        _found: &Found<Self>,
         _changed: &[String],
     ) -> Result<Attributes> {
-        self.check_health(cx).await?;
-        settled(cx, "the last update to end", || async {
-            cx.aws
-                .lambda
-                .update_alias()
-                .function_name(&self.function)
-                .name(LIVE)
-                .function_version(&self.version)
-                .routing_config(AliasRoutingConfiguration::builder().build())
-                .send()
-                .await
-                .during("UpdateAlias", cx.id)
-        })
-        .await?;
-        Ok(found.attributes.clone())
+        let version = self.healthy(cx).await?;
+        point(cx, &self.function, &version).await
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
-        cx.aws
-            .lambda
-            .delete_alias()
-            .function_name(&found.value.function)
-            .name(LIVE)
-            .send()
-            .await
-            .during("DeleteAlias", cx.id)
-            .unless(NOT_FOUND)?;
+        let call = cx.aws.lambda.delete_alias();
+        let call = call.function_name(&found.value.function).name(LIVE);
+        once_idle(cx, || async {
+            call.clone().send().await.during("DeleteAlias", cx.id)
+        })
+        .await
+        .unless(NOT_FOUND)?;
         Ok(())
     }
 }
 
 impl FunctionAlias {
-    /// Asks the version itself before any caller reaches it. The migrator has no callers; its
-    /// first call is its check.
-    async fn check_health(&self, cx: &Cx<'_>) -> Result<()> {
+    /// The version, when it has answered that it is healthy: before any caller reaches it. The
+    /// migrator has no callers; its first call is its check.
+    async fn healthy(&self, cx: &Cx<'_>) -> Result<String> {
         if cx.options.skip_health || cx.id.name != "chatbot" {
-            return Ok(());
+            return Ok(self.version.clone());
         }
+        let denied = AtomicBool::new(false);
+        match self.check(cx, &self.version, &denied).await {
+            Ok(()) => Ok(self.version.clone()),
+            Err(_) if denied.load(Relaxed) => {
+                let version = again(cx, &self.function, &self.version).await?;
+                self.check(cx, &version, &denied).await?;
+                Ok(version)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks a version for its health until it is well. `denied` tells whether at last it was not
+    /// for lack of a permission.
+    async fn check(&self, cx: &Cx<'_>, version: &str, denied: &AtomicBool) -> Result<()> {
+        let event = serde_json::json!({"wmctl": "health"});
         let outcome = wait(
             cx.events,
             cx.id,
-            &format!("version {} to be healthy", self.version),
+            &format!("version {version} to be healthy"),
             HEALTHY_WITHIN,
             || async {
-                let answer = invoke(
-                    cx.aws,
-                    &self.function,
-                    &self.version,
-                    &serde_json::json!({"wmctl": "health"}),
-                )
-                .await;
-                Ok(match answer {
-                    Ok(answer) if answer["ok"] == true => Look::Ready(()),
-                    Ok(answer) => Look::Pending(
-                        answer["reason"]
-                            .as_str()
-                            .unwrap_or("no reason given")
-                            .to_owned(),
-                    ),
-                    Err(error) => Look::Pending(error.to_string()),
-                })
+                let answer = invoke(cx.aws, &self.function, version, &event).await;
+                let reason = match answer {
+                    Ok(answer) if answer["ok"] == true => return Ok(Look::Ready(())),
+                    Ok(answer) => answer["reason"]
+                        .as_str()
+                        .unwrap_or("no reason given")
+                        .to_owned(),
+                    Err(error) => error.to_string(),
+                };
+                denied.store(lacks_permission(&reason), Relaxed);
+                Ok(Look::Pending(reason))
             },
         )
         .await;
         outcome.map_err(|error| {
             Error::failed(format!(
-                "version {} of {} failed its health check: {}",
-                self.version, self.function, error.message
+                "version {version} of {} failed its health check: {}",
+                self.function, error.message
             ))
             .hint("no caller has reached it: `live` stays where it was")
             .hint(format!(
@@ -159,41 +160,51 @@ impl FunctionAlias {
     }
 }
 
-async fn read(reader: &Reader<'_>, name: &str) -> Result<Vec<Found<FunctionAlias>>> {
+/// Points the alias at one version and no other.
+pub(super) async fn point(cx: &Cx<'_>, function: &str, version: &str) -> Result<Attributes> {
+    let call = cx.aws.lambda.update_alias();
+    let call = call
+        .function_name(function)
+        .name(LIVE)
+        .function_version(version)
+        .routing_config(AliasRoutingConfiguration::builder().build());
+    let alias = once_idle(cx, || async {
+        call.clone().send().await.during("UpdateAlias", cx.id)
+    })
+    .await?;
+    Ok(by_arn(&alias.alias_arn.unwrap_or_default()))
+}
+
+fn by_arn(arn: &str) -> Attributes {
+    attributes([("id", arn), ("arn", arn)])
+}
+
+async fn read(reader: &Reader<'_>, name: &str) -> Result<Option<Found<FunctionAlias>>> {
     let function = reader.stack.name(name);
-    let answer = reader
-        .aws
-        .lambda
-        .list_aliases()
-        .function_name(&function)
-        .send()
-        .await
-        .during("ListAliases", &function)
-        .unless(NOT_FOUND)?;
-    let aliases = answer.and_then(|answer| answer.aliases).unwrap_or_default();
-    Ok(aliases
-        .into_iter()
-        .filter(|alias| alias.name() == Some(LIVE))
-        .map(|alias| {
-            let arn = alias.alias_arn.unwrap_or_default();
-            let mut also: Vec<String> = alias
-                .routing_config
-                .and_then(|routing| routing.additional_version_weights)
-                .unwrap_or_default()
-                .into_keys()
-                .collect();
-            also.sort();
-            Found::owned(
-                name,
-                attributes([("id", &arn), ("arn", &arn)]),
-                FunctionAlias {
-                    function: function.clone(),
-                    version: alias.function_version.unwrap_or_default(),
-                    also,
-                },
-            )
-        })
-        .collect())
+    let call = reader.aws.lambda.get_alias();
+    let call = call.function_name(&function).name(LIVE);
+    let alias = async {
+        let answer = call.send().await;
+        answer.during("GetAlias", &function).unless(NOT_FOUND)
+    };
+    let (ours, alias) = tokio::try_join!(is_ours(reader, name), alias)?;
+    let Some(alias) = alias.filter(|_| ours) else {
+        return Ok(None);
+    };
+    let shares = alias
+        .routing_config
+        .and_then(|routing| routing.additional_version_weights);
+    let mut also: Vec<String> = shares.unwrap_or_default().into_keys().collect();
+    also.sort();
+    Ok(Some(Found::owned(
+        name,
+        by_arn(&alias.alias_arn.unwrap_or_default()),
+        FunctionAlias {
+            function,
+            version: alias.function_version.unwrap_or_default(),
+            also,
+        },
+    )))
 }
 
 /// The id of the alias of this function.

@@ -2,27 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{
-    Architecture as LambdaArchitecture, Environment, FunctionCode, LoggingConfig, Runtime,
-    TracingConfig, TracingMode, VpcConfig,
-};
+use aws_sdk_lambda::types::VpcConfig;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::finding::read;
-use super::{FUNCTIONS, NOT_FOUND, ready, settled};
-use crate::artifact::Artifact;
+use super::{FUNCTIONS, NOT_FOUND, exists, idle, once_idle, ready, url};
 use crate::aws::{During, Optional, Reader};
 use crate::config::{Architecture, Config};
+use crate::diff::{diff, fields};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
-use crate::resources::{Cx, Found, OnChange, Resource, Scope};
-use crate::stack::{TAG_ID, Tags};
+use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
+use crate::stack::Tags;
 
 /// Migrations run one at a time, and for as long as Lambda allows.
 const MIGRATOR_CONCURRENCY: u32 = 1;
 const MIGRATOR_TIMEOUT_S: u32 = 900;
+/// The unique id of the role that the function was last configured with.
+pub(super) const TAG_ROLE: &str = "wmctl:role-id";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Function {
@@ -43,6 +41,13 @@ pub struct Function {
     pub tracing: bool,
     pub log_group: String,
     pub reserved_concurrency: Option<u32>,
+    /// Tells a role from one that was made again under its name: Lambda's grant on the key is
+    /// the old one's.
+    pub role_id: String,
+    /// What has a URL of its own, past the API: nothing.
+    pub urls: Vec<String>,
+    /// Why Lambda could not bring the function to its settings.
+    pub failed: Option<String>,
     pub tags: Tags,
 }
 
@@ -58,8 +63,10 @@ impl Resource for Function {
         "security-group-rules",
         "subnet",
     ];
-    /// Concurrency belongs to the function, not to a version of it.
-    const UNVERSIONED: &'static [&'static str] = &["tags", "reserved_concurrency"];
+    const INTERRUPTS: Option<&'static str> = Some("every request");
+    /// These belong to the function, not to a version of it.
+    const UNVERSIONED: &'static [&'static str] =
+        &["tags", "reserved_concurrency", "urls", "failed"];
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         FUNCTIONS
@@ -81,35 +88,13 @@ impl Resource for Function {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        let artifact = artifact(cx)?;
-        let call = cx
-            .aws
-            .lambda
-            .create_function()
-            .function_name(&self.name)
-            .runtime(Runtime::from(self.runtime.as_str()))
-            .handler(&self.handler)
-            .role(&self.role)
-            .architectures(architecture(self.architecture))
-            .memory_size(signed(self.memory_mb))
-            .timeout(signed(self.timeout_s))
-            .environment(self.environment())
-            .kms_key_arn(&self.kms_key)
-            .vpc_config(self.vpc_config())
-            .tracing_config(self.tracing_config())
-            .logging_config(self.logging_config())
-            .code(
-                FunctionCode::builder()
-                    .zip_file(Blob::new(artifact.zip.clone()))
-                    .build(),
-            )
-            .set_tags(Some(self.tags.clone().into_iter().collect()));
-        let arn = settled(cx, "role, key and network to be usable", || async {
-            call.clone().send().await.during("CreateFunction", cx.id)
-        })
-        .await?
-        .function_arn
-        .unwrap_or_default();
+        let created = self.make(cx).await;
+        let arn = match created {
+            Ok(created) => created.function_arn.unwrap_or_default(),
+            // Another run has made it meanwhile, and not as this one wants it, maybe.
+            Err(error) if exists(&error) => return self.take_on(cx, error).await,
+            Err(error) => return Err(error),
+        };
         ready(cx, &self.name, None).await?;
         self.reserve(cx).await?;
         Ok(attributes([("id", &self.name), ("arn", &arn)]))
@@ -122,28 +107,24 @@ impl Resource for Function {
         changed: &[String],
     ) -> Result<Attributes> {
         // Lambda takes one change at a time, so each waits for the one before it.
-        ready(cx, &self.name, None).await?;
+        idle(cx, &self.name, None).await?;
         let touches =
             |fields: &[&str]| changed.iter().any(|field| fields.contains(&field.as_str()));
-        if touches(&["tags"]) {
-            cx.aws
-                .lambda
-                .tag_resource()
-                .resource(found.attribute("arn"))
-                .set_tags(Some(self.tags.clone().into_iter().collect()))
-                .send()
-                .await
-                .during("TagResource", cx.id)?;
+        url::remove(cx, &self.name, &found.value.urls).await?;
+        if touches(&["role_id"]) && !found.value.role_id.is_empty() {
+            self.forget_grant(cx).await?;
         }
-        if changed.iter().any(|field| {
-            ![
-                "tags",
-                "reserved_concurrency",
-                "code_sha256",
-                "architecture",
-            ]
-            .contains(&field.as_str())
-        }) {
+        let beside = [
+            "tags",
+            "reserved_concurrency",
+            "code_sha256",
+            "architecture",
+            "urls",
+        ];
+        if changed
+            .iter()
+            .any(|field| !beside.contains(&field.as_str()))
+        {
             self.configure(cx).await?;
         }
         if touches(&["code_sha256", "architecture"]) {
@@ -152,40 +133,23 @@ impl Resource for Function {
         if touches(&["reserved_concurrency"]) {
             self.reserve(cx).await?;
         }
+        // Last, since one of the tags says which role the function was configured with.
+        if touches(&["tags", "role_id"]) {
+            self.tag(cx, found.attribute("arn")).await?;
+        }
         Ok(found.attributes.clone())
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         // Leaving the VPC first lets Lambda give up its network interfaces at once instead of
         // up to half an hour later; the security groups and subnets cannot go before.
-        let leave = || async {
-            cx.aws
-                .lambda
-                .update_function_configuration()
-                .function_name(found.aws_id())
-                .vpc_config(
-                    VpcConfig::builder()
-                        .set_subnet_ids(Some(Vec::new()))
-                        .set_security_group_ids(Some(Vec::new()))
-                        .build(),
-                )
-                .send()
-                .await
-                .during("UpdateFunctionConfiguration", cx.id)
-        };
-        let left = settled(cx, "the last update to end", leave).await;
-        if left.unless(NOT_FOUND)?.is_none() {
+        if !found.value.subnets.is_empty() && !leave_network(cx, found.aws_id()).await? {
             return Ok(());
         }
-        ready(cx, found.aws_id(), None).await?;
-        settled(cx, "the last update to end", || async {
-            cx.aws
-                .lambda
-                .delete_function()
-                .function_name(found.aws_id())
-                .send()
-                .await
-                .during("DeleteFunction", cx.id)
+        let delete = cx.aws.lambda.delete_function();
+        let delete = delete.function_name(found.aws_id());
+        once_idle(cx, || async {
+            delete.clone().send().await.during("DeleteFunction", cx.id)
         })
         .await
         .unless(NOT_FOUND)?;
@@ -193,10 +157,33 @@ impl Resource for Function {
     }
 }
 
+/// Takes the function out of the VPC; false where there is no function any more.
+async fn leave_network(cx: &Cx<'_>, function: &str) -> Result<bool> {
+    let nowhere = VpcConfig::builder()
+        .set_subnet_ids(Some(Vec::new()))
+        .set_security_group_ids(Some(Vec::new()))
+        .build();
+    let call = cx.aws.lambda.update_function_configuration();
+    let call = call.function_name(function).vpc_config(nowhere);
+    let left = once_idle(cx, || async {
+        let answer = call.clone().send().await;
+        answer.during("UpdateFunctionConfiguration", cx.id)
+    })
+    .await;
+    match left {
+        Ok(_) => idle(cx, function, None).await.map(|_| true),
+        Err(error) if NOT_FOUND.contains(&error.code().unwrap_or_default()) => Ok(false),
+        // Its role or its key is gone already. It can be deleted all the same.
+        Err(error) if error.is("InvalidParameterValueException", "") => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 impl Function {
     fn named(name: &str, scope: &Scope) -> Self {
         let function = &scope.config.function;
         let chatbot = name == "chatbot";
+        let role = if chatbot { "function" } else { name };
         Self {
             name: scope.stack.name(name),
             code_sha256: scope
@@ -207,10 +194,7 @@ impl Function {
             architecture: function.architecture,
             runtime: "provided.al2023".to_owned(),
             handler: "bootstrap".to_owned(),
-            role: format!(
-                "${{iam-role/{}.arn}}",
-                if chatbot { "function" } else { name }
-            ),
+            role: format!("${{iam-role/{role}.arn}}"),
             memory_mb: function.memory_mb,
             timeout_s: if chatbot {
                 function.timeout_s
@@ -228,95 +212,27 @@ impl Function {
             } else {
                 MIGRATOR_CONCURRENCY
             }),
+            role_id: format!("${{iam-role/{role}.unique_id}}"),
+            urls: Vec::new(),
+            failed: None,
             tags: scope.tags(Self::KIND, name),
         }
     }
 
-    fn environment(&self) -> Environment {
-        Environment::builder()
-            .set_variables(Some(self.environment.clone().into_iter().collect()))
-            .build()
+    pub(super) fn all_tags(&self) -> Tags {
+        let mut tags = self.tags.clone();
+        tags.insert(TAG_ROLE.to_owned(), self.role_id.clone());
+        tags
     }
 
-    fn vpc_config(&self) -> VpcConfig {
-        VpcConfig::builder()
-            .set_subnet_ids(Some(self.subnets.clone()))
-            .set_security_group_ids(Some(self.security_groups.clone()))
-            .build()
-    }
-
-    fn tracing_config(&self) -> TracingConfig {
-        TracingConfig::builder()
-            .mode(if self.tracing {
-                TracingMode::Active
-            } else {
-                TracingMode::PassThrough
-            })
-            .build()
-    }
-
-    fn logging_config(&self) -> LoggingConfig {
-        LoggingConfig::builder().log_group(&self.log_group).build()
-    }
-
-    async fn configure(&self, cx: &Cx<'_>) -> Result<()> {
-        let call = cx
-            .aws
-            .lambda
-            .update_function_configuration()
-            .function_name(&self.name)
-            .runtime(Runtime::from(self.runtime.as_str()))
-            .handler(&self.handler)
-            .role(&self.role)
-            .memory_size(signed(self.memory_mb))
-            .timeout(signed(self.timeout_s))
-            .environment(self.environment())
-            .kms_key_arn(&self.kms_key)
-            .vpc_config(self.vpc_config())
-            .tracing_config(self.tracing_config())
-            .logging_config(self.logging_config());
-        settled(cx, "role, key and network to be usable", || async {
-            call.clone()
-                .send()
-                .await
-                .during("UpdateFunctionConfiguration", cx.id)
-        })
-        .await?;
-        ready(cx, &self.name, None).await
-    }
-
-    async fn upload(&self, cx: &Cx<'_>) -> Result<()> {
-        let artifact = artifact(cx)?;
-        let call = cx
-            .aws
-            .lambda
-            .update_function_code()
-            .function_name(&self.name)
-            .architectures(architecture(self.architecture))
-            .zip_file(Blob::new(artifact.zip.clone()));
-        settled(cx, "the last update to end", || async {
-            call.clone()
-                .send()
-                .await
-                .during("UpdateFunctionCode", cx.id)
-        })
-        .await?;
-        ready(cx, &self.name, None).await
-    }
-
-    async fn reserve(&self, cx: &Cx<'_>) -> Result<()> {
-        let Some(reserved) = self.reserved_concurrency else {
-            return Ok(());
+    /// Brings the function that has the name to what is wanted, where it is the stack's.
+    async fn take_on(&self, cx: &Cx<'_>, refused: Error) -> Result<Attributes> {
+        let found = read(&Reader::new(cx.aws, cx.stack), &cx.id.name).await?;
+        let Some(found) = found.filter(|found| found.owned) else {
+            return Err(refused);
         };
-        cx.aws
-            .lambda
-            .put_function_concurrency()
-            .function_name(&self.name)
-            .reserved_concurrent_executions(signed(reserved))
-            .send()
-            .await
-            .during("PutFunctionConcurrency", cx.id)?;
-        Ok(())
+        let changes = diff(&to_value(&found.value)?, &to_value(self)?);
+        self.update(cx, &found, &fields(&changes)).await
     }
 }
 
@@ -351,29 +267,4 @@ fn environment(name: &str, config: &Config) -> BTreeMap<String, String> {
 
 fn level(config: &Config) -> String {
     format!("{:?}", config.function.log_level).to_lowercase()
-}
-
-fn artifact<'a>(cx: &Cx<'a>) -> Result<&'a Artifact> {
-    cx.artifacts
-        .by_name
-        .get(&cx.id.name)
-        .ok_or_else(|| Error::failed(format!("{}: no zip was built for it", cx.id)))
-}
-
-fn architecture(architecture: Architecture) -> LambdaArchitecture {
-    match architecture {
-        Architecture::Arm64 => LambdaArchitecture::Arm64,
-        Architecture::X86_64 => LambdaArchitecture::X8664,
-    }
-}
-
-/// Lambda's numbers are small; what is too large for it is refused there.
-fn signed(value: u32) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
-}
-
-/// Whether `tags` are those of the function with this logical name.
-pub(super) fn is(tags: &Tags, name: &str) -> bool {
-    tags.get(TAG_ID)
-        .is_some_and(|id| *id == format!("function/{name}"))
 }

@@ -1,20 +1,39 @@
 //! Calling a function directly, by IAM.
 
+use std::time::Duration;
+
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
 
 use crate::aws::{Aws, During};
 use crate::error::{Error, Result};
 
+/// As long as any function may run, and a moment for it to say so.
+const LONGEST: Duration = Duration::from_secs(900 + 30);
+
+/// Whether a function says that its role lacks a permission, or that it cannot read its secrets,
+/// which comes of that.
+pub fn lacks_permission(reason: &str) -> bool {
+    reason.contains("AccessDenied")
+        || reason.contains("is not authorized to perform")
+        || reason.ends_with("cannot be read")
+}
+
 /// Invokes one version or alias and returns its answer. Lambda answers 200 when the function
 /// failed, too: that is an error here, with the function's own type and message.
 pub async fn invoke(aws: &Aws, function: &str, qualifier: &str, event: &Value) -> Result<Value> {
+    let patience = TimeoutConfig::builder()
+        .operation_attempt_timeout(LONGEST)
+        .build();
     let answer = aws
         .lambda
         .invoke()
         .function_name(function)
         .qualifier(qualifier)
         .payload(Blob::new(event.to_string()))
+        .customize()
+        .config_override(aws_sdk_lambda::Config::builder().timeout_config(patience))
         .send()
         .await
         .during("Invoke", format!("{function}:{qualifier}"))

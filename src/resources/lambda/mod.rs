@@ -9,14 +9,17 @@ pub mod function;
 pub mod invoke;
 pub mod permission;
 pub mod schema;
+mod settings;
+mod url;
 pub mod version;
 
 use std::time::Duration;
 
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 
+use crate::aws::During;
 use crate::aws::patience::{Look, patiently, wait};
-use crate::aws::{Aws, During};
 use crate::error::{Error, Result};
 use crate::resources::Cx;
 
@@ -29,18 +32,34 @@ const NOT_FOUND: &[&str] = &["ResourceNotFoundException"];
 /// IAM, KMS grants and EC2 network interfaces settle within minutes, not seconds.
 const SETTLING: Duration = Duration::from_mins(5);
 
-/// Whether a Lambda call was refused for a reason that passes: something that it refers to is
-/// too new to be known everywhere, or another update is still running.
+/// Whether a call was refused since what it makes is there already.
+fn exists(error: &Error) -> bool {
+    error.is("ResourceConflictException", "already exist")
+}
+
+/// Whether a call was refused since another change of the function is still under way, or too
+/// many calls are.
+fn busy(error: &Error) -> bool {
+    match error.code() {
+        Some("ResourceConflictException") => !exists(error),
+        Some("TooManyRequestsException" | "ResourceInUseException") => true,
+        _ => false,
+    }
+}
+
+/// Whether a call was refused for a reason that passes: the function is busy, or something that
+/// it refers to is too new to be known everywhere.
 fn passes(error: &Error) -> bool {
     let too_new = |text: &str| error.is("InvalidParameterValueException", text);
-    error.code() == Some("ResourceConflictException")
+    busy(error)
         || too_new("cannot be assumed")
         || too_new("does not have permissions")
-        || too_new("createnetworkinterface")
         || too_new("throttled by ec2")
-        || too_new("kms key is invalid for creategrant")
-        || error.is("KMSAccessDeniedException", "")
-        || error.is("InvalidParameterValueException", "creategrant")
+        || too_new("invalid for creategrant")
+        || matches!(
+            error.code(),
+            Some("KMSAccessDeniedException" | "EC2ThrottledException")
+        )
 }
 
 /// Makes a call and repeats it while it is refused for a reason that passes.
@@ -51,9 +70,39 @@ where
     patiently(cx.events, cx.id, what, SETTLING, passes, call).await
 }
 
+/// Makes a call and repeats it while the function is busy.
+async fn once_idle<T, F>(cx: &Cx<'_>, call: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let what = "the last update to end";
+    patiently(cx.events, cx.id, what, SETTLING, busy, call).await
+}
+
 /// Waits until the function (or one version of it) is active and its last update is done:
 /// Lambda refuses the next change before that.
 async fn ready(cx: &Cx<'_>, function: &str, version: Option<&str>) -> Result<()> {
+    let state = idle(cx, function, version).await?;
+    let failed = failure(
+        (state.state(), state.state_reason()),
+        (
+            state.last_update_status(),
+            state.last_update_status_reason(),
+        ),
+    );
+    match failed {
+        Some(reason) => Err(Error::failed(format!("{}: Lambda says: {reason}", cx.id))
+            .hint("mend the cause, then run the same command again: it tries the update again")),
+        None => Ok(()),
+    }
+}
+
+/// The same, and an update that failed has ended, too: the next may mend it.
+async fn idle(
+    cx: &Cx<'_>,
+    function: &str,
+    version: Option<&str>,
+) -> Result<GetFunctionConfigurationOutput> {
     wait(
         cx.events,
         cx.id,
@@ -69,44 +118,35 @@ async fn ready(cx: &Cx<'_>, function: &str, version: Option<&str>) -> Result<()>
                 .send()
                 .await
                 .during("GetFunctionConfiguration", cx.id)?;
-            if state.state == Some(State::Failed)
-                || state.last_update_status == Some(LastUpdateStatus::Failed)
-            {
-                let reason = state
-                    .last_update_status_reason
-                    .or(state.state_reason)
-                    .unwrap_or_else(|| "no reason given".to_owned());
-                return Err(Error::failed(format!("{}: Lambda says: {reason}", cx.id)));
-            }
-            let active = matches!(state.state, None | Some(State::Active | State::Inactive));
-            let updated = matches!(
-                state.last_update_status,
-                None | Some(LastUpdateStatus::Successful)
-            );
-            Ok(if active && updated {
-                Look::Ready(())
-            } else {
-                Look::Pending(state.state.map_or_else(
-                    || "pending".to_owned(),
-                    |state| state.as_str().to_lowercase(),
-                ))
+            let pending = match (&state.state, &state.last_update_status) {
+                (Some(State::Pending), _) => Some("pending"),
+                (_, Some(LastUpdateStatus::InProgress)) => Some("an update is in progress"),
+                _ => None,
+            };
+            Ok(match pending {
+                Some(what) => Look::Pending(what.to_owned()),
+                None => Look::Ready(state),
             })
         },
     )
     .await
 }
 
-/// The tags of a function; Lambda's lists leave them out.
-async fn function_tags(aws: &Aws, arn: &str) -> Result<crate::stack::Tags> {
-    Ok(aws
-        .lambda
-        .list_tags()
-        .resource(arn)
-        .send()
-        .await
-        .during("ListTags", arn)?
-        .tags
-        .unwrap_or_default()
-        .into_iter()
-        .collect())
+/// Why Lambda could not make the function, or not bring it to its settings; each state comes
+/// with its reason.
+fn failure(
+    (state, state_reason): (Option<&State>, Option<&str>),
+    (update, update_reason): (Option<&LastUpdateStatus>, Option<&str>),
+) -> Option<String> {
+    let reason = if update == Some(&LastUpdateStatus::Failed) {
+        update_reason
+    } else if state == Some(&State::Failed) {
+        state_reason
+    } else {
+        return None;
+    };
+    Some(reason.unwrap_or("no reason given").to_owned())
 }
+
+#[cfg(test)]
+mod tests;

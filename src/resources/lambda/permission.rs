@@ -1,12 +1,13 @@
 //! Who may invoke a function, statement by statement. Every statement on our functions is ours:
 //! one that nobody asked for is drift.
 
-use aws_sdk_lambda::operation::add_permission::builders::AddPermissionFluentBuilder;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{FUNCTIONS, LIVE, NOT_FOUND, settled};
+use super::finding::is_ours;
+use super::url::qualifier_of;
+use super::{FUNCTIONS, LIVE, NOT_FOUND, exists, once_idle};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -26,6 +27,7 @@ pub struct FunctionPermission {
 impl Resource for FunctionPermission {
     const KIND: &'static str = "function-permission";
     const NEEDS: &'static [&'static str] = &["function", "function-alias", "rest-api"];
+    const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let api = &scope.config.api;
@@ -65,34 +67,50 @@ impl Resource for FunctionPermission {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        let call: AddPermissionFluentBuilder = cx
-            .aws
-            .lambda
-            .add_permission()
+        match self.add(cx).await {
+            // Another run has made it meanwhile, and not as this one wants it, maybe.
+            Err(error) if exists(&error) => {
+                self.remove(cx).await?;
+                self.add(cx).await?;
+            }
+            other => other?,
+        }
+        Ok(attributes([("id", &self.statement_id)]))
+    }
+
+    async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
+        found.value.remove(cx).await
+    }
+}
+
+impl FunctionPermission {
+    async fn add(&self, cx: &Cx<'_>) -> Result<()> {
+        let call = cx.aws.lambda.add_permission();
+        let call = call
             .function_name(&self.function)
             .set_qualifier(self.qualifier.clone())
             .statement_id(&self.statement_id)
             .action(&self.action)
             .principal(&self.principal)
             .set_source_arn(self.source_arn.clone());
-        settled(cx, "the last update to end", || async {
+        once_idle(cx, || async {
             call.clone().send().await.during("AddPermission", cx.id)
         })
         .await?;
-        Ok(attributes([("id", &self.statement_id)]))
+        Ok(())
     }
 
-    async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
-        cx.aws
-            .lambda
-            .remove_permission()
-            .function_name(&found.value.function)
-            .set_qualifier(found.value.qualifier.clone())
-            .statement_id(&found.value.statement_id)
-            .send()
-            .await
-            .during("RemovePermission", cx.id)
-            .unless(NOT_FOUND)?;
+    async fn remove(&self, cx: &Cx<'_>) -> Result<()> {
+        let call = cx.aws.lambda.remove_permission();
+        let call = call
+            .function_name(&self.function)
+            .set_qualifier(self.qualifier.clone())
+            .statement_id(&self.statement_id);
+        once_idle(cx, || async {
+            call.clone().send().await.during("RemovePermission", cx.id)
+        })
+        .await
+        .unless(NOT_FOUND)?;
         Ok(())
     }
 }
@@ -103,18 +121,18 @@ async fn read(
     qualifier: Option<&str>,
 ) -> Result<Vec<Found<FunctionPermission>>> {
     let function = reader.stack.name(name);
-    let policy = reader
-        .aws
-        .lambda
-        .get_policy()
+    let call = reader.aws.lambda.get_policy();
+    let call = call
         .function_name(&function)
-        .set_qualifier(qualifier.map(str::to_owned))
-        .send()
-        .await
-        .during("GetPolicy", &function)
-        .unless(NOT_FOUND)?
-        .and_then(|answer| answer.policy)
-        .unwrap_or_default();
+        .set_qualifier(qualifier.map(str::to_owned));
+    let policy = async {
+        let answer = call.send().await;
+        answer.during("GetPolicy", &function).unless(NOT_FOUND)
+    };
+    let (ours, policy) = tokio::try_join!(is_ours(reader, name), policy)?;
+    let Some(policy) = policy.and_then(|answer| answer.policy).filter(|_| ours) else {
+        return Ok(Vec::new());
+    };
     let policy: Value = serde_json::from_str(&policy).unwrap_or(Value::Null);
     let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
     Ok(statements
@@ -137,11 +155,6 @@ async fn read(
             )
         })
         .collect())
-}
-
-/// The alias or version in a function's ARN.
-fn qualifier_of(arn: &str) -> Option<&str> {
-    arn.split(':').nth(7)
 }
 
 /// A policy's single value, which may stand in a list.

@@ -1,14 +1,19 @@
 //! The database's schema, as far as the migrator has brought it. Not an object of AWS's: the
 //! trace of a successful migration, kept as a tag on the migrator.
 
+use std::time::Duration;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::function::is;
-use super::invoke::invoke;
-use super::{LIVE, function_tags};
-use crate::aws::{Aws, During, Optional, Reader};
+use super::alias::point;
+use super::finding::{described, tags_of};
+use super::invoke::{invoke, lacks_permission};
+use super::version::again;
+use super::{LIVE, once_idle, settled};
+use crate::aws::patience::patiently;
+use crate::aws::{Aws, During, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
 use crate::resources::secretsmanager;
@@ -16,6 +21,8 @@ use crate::resources::{Cx, DatabaseServer, Found, Resource, Scope};
 use crate::stack::Stack;
 
 const TAG: &str = "wmctl:schema";
+/// A new policy is known everywhere within seconds, mostly.
+const PERMITTED_WITHIN: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Schema {
@@ -64,13 +71,11 @@ impl Resource for Schema {
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let migrator = reader.stack.name("migrator");
-        let arn = reader.stack.arn("lambda", &format!("function:{migrator}"));
-        let tags = function_tags(reader.aws, &arn)
-            .await
-            .unless(&["ResourceNotFoundException"])?
-            .unwrap_or_default();
-        let Some(applied) = tags.get(TAG).filter(|_| is(&tags, "migrator")) else {
+        let Some(function) = described(reader).await?.get("migrator") else {
+            return Ok(Vec::new());
+        };
+        let tags = tags_of(function);
+        let Some(applied) = tags.get(TAG).filter(|_| reader.stack.owns(&tags)) else {
             return Ok(Vec::new());
         };
         let (applied, database) = applied.rsplit_once(' ').unwrap_or((applied, ""));
@@ -79,7 +84,7 @@ impl Resource for Schema {
             attributes([("id", database)]),
             Self {
                 applied: applied.to_owned(),
-                migrator,
+                migrator: reader.stack.name("migrator"),
                 database: database.to_owned(),
             },
         )])
@@ -89,18 +94,16 @@ impl Resource for Schema {
         if let Some(server) = cx.database_server {
             provision(cx.aws, cx.stack, server, &self.database).await?;
         }
-        migrate(cx.aws, &self.migrator).await?;
-        cx.aws
-            .lambda
-            .tag_resource()
-            .resource(
-                cx.stack
-                    .arn("lambda", &format!("function:{}", self.migrator)),
-            )
-            .tags(TAG, format!("{} {}", self.applied, self.database))
-            .send()
-            .await
-            .during("TagResource", cx.id)?;
+        self.migrate(cx).await?;
+        let call = cx.aws.lambda.tag_resource();
+        let function = format!("function:{}", self.migrator);
+        let call = call
+            .resource(cx.stack.arn("lambda", &function))
+            .tags(TAG, format!("{} {}", self.applied, self.database));
+        once_idle(cx, || async {
+            call.clone().send().await.during("TagResource", cx.id)
+        })
+        .await?;
         Ok(attributes([("id", &self.database)]))
     }
 
@@ -116,6 +119,45 @@ impl Resource for Schema {
     async fn delete(_cx: &Cx<'_>, _found: &Found<Self>) -> Result<()> {
         Ok(())
     }
+}
+
+impl Schema {
+    /// Applies what is pending. On a first deploy the migrator's policy may be newer than what
+    /// the sandbox of the first call knows, so it gets a new one.
+    async fn migrate(&self, cx: &Cx<'_>) -> Result<()> {
+        let attempt = || async {
+            let what = "the migrator to be callable";
+            settled(cx, what, || migrate(cx.aws, &self.migrator)).await
+        };
+        match attempt().await {
+            Err(error) if denied(&error) => {
+                let call = cx.aws.lambda.get_alias();
+                let call = call.function_name(&self.migrator).name(LIVE);
+                let live = call.send().await.during("GetAlias", cx.id)?;
+                let old = live.function_version.unwrap_or_default();
+                let version = again(cx, &self.migrator, &old).await?;
+                point(cx, &self.migrator, &version).await?;
+                patiently(
+                    cx.events,
+                    cx.id,
+                    "the migrator's permissions to be known everywhere",
+                    PERMITTED_WITHIN,
+                    denied,
+                    attempt,
+                )
+                .await?;
+            }
+            other => {
+                other?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the migrator itself failed, for lack of a permission.
+fn denied(error: &Error) -> bool {
+    error.aws.is_none() && lacks_permission(&error.message)
 }
 
 /// Sees to it that an emulated database has a server behind it, with the administrator's

@@ -2,10 +2,13 @@
 
 use std::cmp::Reverse;
 
+use aws_sdk_lambda::operation::publish_version::PublishVersionOutput;
+use aws_sdk_lambda::types::FunctionConfiguration;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::{FUNCTIONS, NOT_FOUND, ready, settled};
+use super::finding::is_ours;
+use super::{FUNCTIONS, NOT_FOUND, once_idle, ready, settled};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -49,76 +52,112 @@ impl Resource for FunctionVersion {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        let version = settled(cx, "the last update to end", || async {
-            cx.aws
-                .lambda
-                .publish_version()
-                .function_name(&self.function)
-                .description(format!("{DESCRIPTION}{}", self.revision))
-                .send()
-                .await
-                .during("PublishVersion", cx.id)
-        })
-        .await?
-        .version
-        .unwrap_or_default();
+        let description = format!("{DESCRIPTION}{}", self.revision);
+        let mut published = publish(cx, &self.function, &description).await?;
+        if published.description() != Some(&description) {
+            // Nothing has changed since another revision, so Lambda answers with its version.
+            touch(cx, &self.function, &description).await?;
+            published = publish(cx, &self.function, &description).await?;
+        }
+        let version = published.version.unwrap_or_default();
         ready(cx, &self.function, Some(&version)).await?;
         Ok(attributes([("id", &version)]))
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
-        cx.aws
-            .lambda
-            .delete_function()
+        let call = cx.aws.lambda.delete_function();
+        let call = call
             .function_name(&found.value.function)
-            .qualifier(found.aws_id())
-            .send()
-            .await
-            .during("DeleteFunction", cx.id)
-            .unless(NOT_FOUND)?;
+            .qualifier(found.aws_id());
+        // An alias may still be leaving it.
+        once_idle(cx, || async {
+            call.clone().send().await.during("DeleteFunction", cx.id)
+        })
+        .await
+        .unless(NOT_FOUND)?;
         Ok(())
     }
 }
 
+/// Publishes the same once more, as another version. Its sandboxes start anew: one that started
+/// before its role's policy was known everywhere keeps credentials that are refused.
+pub(super) async fn again(cx: &Cx<'_>, function: &str, version: &str) -> Result<String> {
+    let call = cx.aws.lambda.get_function_configuration();
+    let old = call.function_name(function).qualifier(version).send().await;
+    let old = old.during("GetFunctionConfiguration", cx.id)?;
+    touch(
+        cx,
+        function,
+        &format!("Published again after version {version}"),
+    )
+    .await?;
+    let description = old.description.unwrap_or_default();
+    let published = publish(cx, function, &description).await?;
+    let version = published.version.unwrap_or_default();
+    ready(cx, function, Some(&version)).await?;
+    Ok(version)
+}
+
+async fn publish(cx: &Cx<'_>, function: &str, description: &str) -> Result<PublishVersionOutput> {
+    let call = cx.aws.lambda.publish_version();
+    let call = call.function_name(function).description(description);
+    once_idle(cx, || async {
+        call.clone().send().await.during("PublishVersion", cx.id)
+    })
+    .await
+}
+
+/// Changes the function so that the next version of it is a new one.
+async fn touch(cx: &Cx<'_>, function: &str, description: &str) -> Result<()> {
+    let call = cx.aws.lambda.update_function_configuration();
+    let call = call.function_name(function).description(description);
+    settled(cx, "the last update to end", || async {
+        let answer = call.clone().send().await;
+        answer.during("UpdateFunctionConfiguration", cx.id)
+    })
+    .await?;
+    ready(cx, function, None).await
+}
+
+/// The versions of the function with this logical name, the newest first.
 async fn read(reader: &Reader<'_>, name: &str) -> Result<Vec<Found<FunctionVersion>>> {
     let function = reader.stack.name(name);
-    let mut pages = reader
-        .aws
-        .lambda
-        .list_versions_by_function()
+    let call = reader.aws.lambda.list_versions_by_function();
+    let pages = call
         .function_name(&function)
         .into_paginator()
         .items()
         .send();
-    let mut versions = Vec::new();
-    while let Some(version) = pages.next().await {
-        let version = version
+    let versions = async {
+        let versions = pages
+            .collect::<Result<Vec<_>, _>>()
+            .await
             .during("ListVersionsByFunction", &function)
             .unless(NOT_FOUND)?;
-        let Some(version) = version else {
-            return Ok(Vec::new());
-        };
-        // `$LATEST` is the function itself.
-        let Some(number) = version.version.as_ref().and_then(|v| v.parse::<u64>().ok()) else {
-            continue;
-        };
-        let revision = version
-            .description
-            .as_deref()
-            .and_then(|text| text.strip_prefix(DESCRIPTION))
-            .unwrap_or_default();
-        versions.push((
-            number,
-            Found::owned(
-                name,
-                attributes([("id", &number.to_string())]),
-                FunctionVersion {
-                    function: function.clone(),
-                    revision: revision.to_owned(),
-                },
-            ),
-        ));
+        Ok(versions.unwrap_or_default())
+    };
+    let (ours, versions) = tokio::try_join!(is_ours(reader, name), versions)?;
+    if !ours {
+        return Ok(Vec::new());
     }
-    versions.sort_by_key(|(number, _)| Reverse(*number));
-    Ok(versions.into_iter().map(|(_, found)| found).collect())
+    // `$LATEST` is the function itself.
+    let number = |version: &FunctionConfiguration| version.version()?.parse::<u64>().ok();
+    let mut numbered: Vec<(u64, FunctionConfiguration)> = versions
+        .into_iter()
+        .filter_map(|version| Some((number(&version)?, version)))
+        .collect();
+    numbered.sort_by_key(|(number, _)| Reverse(*number));
+    let versions = numbered.into_iter().map(|(number, version)| {
+        let description = version.description().unwrap_or_default();
+        let revision = description.strip_prefix(DESCRIPTION).unwrap_or_default();
+        Found::owned(
+            name,
+            attributes([("id", &number.to_string())]),
+            FunctionVersion {
+                function: function.clone(),
+                revision: revision.to_owned(),
+            },
+        )
+    });
+    Ok(versions.collect())
 }

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::lifecycle::{NOT_FOUND, describe, gone, once_idle, ready, snapshot_name};
 use super::observed::found;
+use super::subnet_group::SubnetGroup;
 use super::{ADMIN, rds_tags, tag, with_service_role};
 use crate::aws::{During, Optional, Reader};
 use crate::diff::{diff, fields};
 use crate::error::Result;
-use crate::object::Attributes;
+use crate::object::{Attributes, Id};
 use crate::resources::secretsmanager::password;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
 use crate::stack::Tags;
@@ -61,6 +62,11 @@ impl Resource for Instance {
         "db-parameter-group",
     ];
     const DATA: bool = true;
+    const INTERRUPTS: Option<&'static str> = Some("every request");
+
+    fn after(_name: &str) -> Vec<Id> {
+        vec![Id::new(SubnetGroup::KIND, "main")]
+    }
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let database = &scope.config.database;
@@ -78,7 +84,8 @@ impl Resource for Instance {
             admin_secret: "${secret/database-admin}".to_owned(),
             password_version: "${secret/database-admin.version}".to_owned(),
             port: Some(database.port.0.into()),
-            subnet_group: "${db-subnet-group/main}".to_owned(),
+            // By name, which outlives the group: an instance that stands in it never leaves it.
+            subnet_group: scope.stack.prefix(),
             parameter_group: "${db-parameter-group/main}".to_owned(),
             security_groups: vec!["${security-group/database}".to_owned()],
             publicly_accessible: false,

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::parameters::{set, set_in};
 use super::{once_unused, rds_tags, tag, tags};
-use crate::aws::{During, Optional, Reader};
+use crate::aws::{Aws, During, Optional, Reader};
 use crate::config::{Database, default_parameters};
+use crate::diff::{diff, fields};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
-use crate::resources::{Cx, Found, OnChange, Resource, Scope};
+use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
 use crate::stack::{Stack, Tags};
 
 const NOT_FOUND: &[&str] = &["DBParameterGroupNotFound", "DBParameterGroupNotFoundFault"];
@@ -56,19 +57,7 @@ impl Resource for ParameterGroup {
             if name != aws_name(reader.stack, &family) {
                 continue;
             }
-            let arn = arn(reader.stack, &name);
-            let (tags, parameters) =
-                tokio::try_join!(tags(reader.aws, &arn), set_in(reader.aws, &name))?;
-            found.push(Found {
-                name: "main".to_owned(),
-                attributes: attributes([("id", &name)]),
-                owned: reader.stack.owns(&tags),
-                value: Self {
-                    family,
-                    parameters,
-                    tags: reader.stack.relevant(tags),
-                },
-            });
+            found.push(read(reader.aws, reader.stack, &name, family).await?);
         }
         Ok(found)
     }
@@ -82,16 +71,26 @@ impl Resource for ParameterGroup {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
         let name = aws_name(cx.stack, &self.family);
-        cx.aws
+        let call = cx
+            .aws
             .rds
             .create_db_parameter_group()
             .db_parameter_group_name(&name)
             .db_parameter_group_family(&self.family)
             .description(format!("Parameters of {}", cx.stack.prefix()))
-            .set_tags(Some(rds_tags(&self.tags)))
-            .send()
-            .await
-            .during("CreateDBParameterGroup", cx.id)?;
+            .set_tags(Some(rds_tags(&self.tags)));
+        match call.send().await.during("CreateDBParameterGroup", cx.id) {
+            Ok(_) => {}
+            Err(error) if error.code() == Some("DBParameterGroupAlreadyExists") => {
+                let found = read(cx.aws, cx.stack, &name, self.family.clone()).await?;
+                if !found.owned {
+                    return Err(error);
+                }
+                let changes = diff(&to_value(&found.value)?, &to_value(self)?);
+                return self.update(cx, &found, &fields(&changes)).await;
+            }
+            Err(error) => return Err(error),
+        }
         set(cx, &name, &BTreeMap::new(), &self.parameters).await?;
         Ok(attributes([("id", &name)]))
     }
@@ -126,6 +125,27 @@ impl Resource for ParameterGroup {
         .unless(NOT_FOUND)?;
         Ok(())
     }
+}
+
+/// The group with this name, whoever owns it.
+async fn read(
+    aws: &Aws,
+    stack: &Stack,
+    name: &str,
+    family: String,
+) -> Result<Found<ParameterGroup>> {
+    let arn = arn(stack, name);
+    let (tags, parameters) = tokio::try_join!(tags(aws, &arn), set_in(aws, name))?;
+    Ok(Found {
+        name: "main".to_owned(),
+        attributes: attributes([("id", name)]),
+        owned: stack.owns(&tags),
+        value: ParameterGroup {
+            family,
+            parameters,
+            tags: stack.relevant(tags),
+        },
+    })
 }
 
 fn family(database: &Database) -> String {

@@ -6,11 +6,12 @@ use aws_sdk_rds::types::DbSubnetGroup;
 use serde::{Deserialize, Serialize};
 
 use super::{once_unused, rds_tags, tag, tags, with_service_role};
-use crate::aws::{During, Optional, Reader};
-use crate::error::Result;
+use crate::aws::{Aws, During, Optional, Reader};
+use crate::diff::{diff, fields};
+use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
 use crate::resources::ec2::subnet::by_zone;
-use crate::resources::{Cx, Found, Resource, Scope};
+use crate::resources::{Cx, Found, Resource, Scope, to_value};
 use crate::stack::{Stack, Tags};
 
 const NOT_FOUND: &[&str] = &["DBSubnetGroupNotFoundFault", "DBSubnetGroupNotFound"];
@@ -36,30 +37,13 @@ impl Resource for SubnetGroup {
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
         let name = reader.stack.prefix();
-        let groups = reader
-            .aws
-            .rds
-            .describe_db_subnet_groups()
-            .db_subnet_group_name(&name)
-            .send()
-            .await
-            .during("DescribeDBSubnetGroups", &name)
-            .unless(NOT_FOUND)?
-            .and_then(|answer| answer.db_subnet_groups);
-        let mut found = Vec::new();
-        for group in groups.unwrap_or_default() {
-            let tags = tags(reader.aws, &arn(reader.stack, &name)).await?;
-            found.push(Found {
-                name: "main".to_owned(),
-                attributes: attributes([("id", &name)]),
-                owned: reader.stack.owns(&tags),
-                value: Self {
-                    subnets: subnets(group),
-                    tags: reader.stack.relevant(tags),
-                },
-            });
-        }
-        Ok(found)
+        let arn = arn(reader.stack, &name);
+        // Asked for together: the tags of a group that is not there do not matter.
+        let (group, tags) = tokio::join!(describe(reader.aws, &name), tags(reader.aws, &arn));
+        let Some(group) = group? else {
+            return Ok(Vec::new());
+        };
+        Ok(vec![found(reader.stack, group, tags?)])
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
@@ -72,12 +56,17 @@ impl Resource for SubnetGroup {
             .db_subnet_group_description(format!("Private subnets of {name}"))
             .set_subnet_ids(Some(self.subnets.values().cloned().collect()))
             .set_tags(Some(rds_tags(&self.tags)));
-        with_service_role(cx, || {
+        let created = with_service_role(cx, || {
             let call = call.clone();
             async { call.send().await.during("CreateDBSubnetGroup", cx.id) }
-        })
-        .await?;
-        Ok(attributes([("id", &name)]))
+        });
+        match created.await {
+            Ok(_) => Ok(attributes([("id", &name)])),
+            Err(error) if error.code() == Some("DBSubnetGroupAlreadyExists") => {
+                self.take_on(cx, &name, error).await
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn update(
@@ -116,6 +105,43 @@ impl Resource for SubnetGroup {
         .await
         .unless(NOT_FOUND)?;
         Ok(())
+    }
+}
+
+impl SubnetGroup {
+    /// Brings the group that has the name to what is wanted, where it is the stack's.
+    async fn take_on(&self, cx: &Cx<'_>, name: &str, refused: Error) -> Result<Attributes> {
+        let tags = tags(cx.aws, &arn(cx.stack, name)).await?;
+        match describe(cx.aws, name).await? {
+            Some(group) if cx.stack.owns(&tags) => {
+                let found = found(cx.stack, group, tags);
+                let changes = diff(&to_value(&found.value)?, &to_value(self)?);
+                self.update(cx, &found, &fields(&changes)).await
+            }
+            _ => Err(refused),
+        }
+    }
+}
+
+async fn describe(aws: &Aws, name: &str) -> Result<Option<DbSubnetGroup>> {
+    let call = aws.rds.describe_db_subnet_groups();
+    let answer = call.db_subnet_group_name(name).send().await;
+    let answer = answer
+        .during("DescribeDBSubnetGroups", name)
+        .unless(NOT_FOUND)?;
+    let groups = answer.and_then(|answer| answer.db_subnet_groups);
+    Ok(groups.and_then(|groups| groups.into_iter().next()))
+}
+
+fn found(stack: &Stack, group: DbSubnetGroup, tags: Tags) -> Found<SubnetGroup> {
+    Found {
+        name: "main".to_owned(),
+        attributes: attributes([("id", &stack.prefix())]),
+        owned: stack.owns(&tags),
+        value: SubnetGroup {
+            subnets: subnets(group),
+            tags: stack.relevant(tags),
+        },
     }
 }
 
