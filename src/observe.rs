@@ -1,21 +1,25 @@
 //! Reads what the account has, for this stack: every kind at once.
 
-use futures::future::{join_all, try_join};
+use futures::future::{join, join_all};
 
 use crate::aws::{Aws, Reader};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::object::{Known, Object};
 use crate::resources::Kinds;
 use crate::stack::Stack;
 
 /// What one look at the account found.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Observed {
     /// The stack's objects, and those that have a name of ours without our tags.
     pub objects: Vec<Object>,
     /// What infra.toml names and somebody else keeps.
     pub existing: Known,
+    /// Why something of that cannot be referred to, which does not matter where all goes.
+    pub unfit: Option<Error>,
+    /// What the operator should know of it.
+    pub notes: Vec<String>,
 }
 
 /// The stack's objects of all kinds. If reads fail, the first failure in the order of kinds.
@@ -24,14 +28,18 @@ pub async fn observe(kinds: &Kinds, aws: &Aws, stack: &Stack, config: &Config) -
     let reads = join_all(
         kinds
             .iter()
-            .map(|kind| try_join(kind.find(&reader), kind.existing(&reader, config))),
+            .map(|kind| join(kind.find(&reader), kind.existing(&reader, config))),
     )
     .await;
     let mut observed = Observed::default();
     for read in reads {
-        let (objects, existing) = read?;
-        observed.objects.extend(objects);
-        observed.existing.extend(existing);
+        let (objects, existing) = read;
+        observed.objects.extend(objects?);
+        match existing {
+            Ok(existing) => observed.existing.extend(existing),
+            Err(error) => observed.unfit = observed.unfit.or(Some(error)),
+        }
     }
+    observed.notes = reader.notes();
     Ok(observed)
 }

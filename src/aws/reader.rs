@@ -1,6 +1,7 @@
 //! What `find` reads with: the clients, the stack, and reads that several kinds share.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use tokio::sync::OnceCell;
@@ -17,6 +18,7 @@ pub struct Reader<'a> {
     /// What the kinds of the network read together.
     pub network: ec2::Shared,
     rest_api: OnceCell<Option<RestApiId>>,
+    notes: Mutex<Vec<String>>,
     /// What Lambda says of the stack's functions, by logical name.
     pub functions: OnceCell<BTreeMap<&'static str, GetFunctionOutput>>,
 }
@@ -35,8 +37,21 @@ impl<'a> Reader<'a> {
             stack,
             network: ec2::Shared::default(),
             rest_api: OnceCell::new(),
+            notes: Mutex::default(),
             functions: OnceCell::new(),
         }
+    }
+
+    /// Leaves a remark for the operator about what was read.
+    pub fn note(&self, text: impl Into<String>) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.push(text.into());
+    }
+
+    /// What was remarked so far.
+    pub fn notes(&self) -> Vec<String> {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.clone()
     }
 
     /// The REST API that carries the stack's tags.

@@ -40,8 +40,10 @@ impl Migrate {
                 ))?;
             }
             if let Some(server) = session.database_server() {
-                let database = &session.config.database.name;
-                schema::provision(&session.aws, &session.stack, server, database).await?;
+                let database = &session.config.database;
+                let own = || session.stack.secret_name("database-admin");
+                let secret = database.admin_secret.clone().unwrap_or_else(own);
+                schema::provision(&session.aws, &secret, server, &database.name).await?;
             }
             state = with_lease(&session, "migrate", self.changing.wait, async |_| {
                 schema::migrate(&session.aws, &migrator).await

@@ -1,5 +1,6 @@
 //! What commands share: the configuration, the account, and what is wanted and found in it.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use futures::FutureExt;
@@ -50,6 +51,8 @@ pub struct View {
     pub found: Vec<Object>,
     /// What infra.toml names and somebody else keeps.
     pub existing: Known,
+    /// Why something of that cannot be used: nothing can be planned then but to take all down.
+    pub unfit: RefCell<Option<Error>>,
     pub artifacts: Artifacts,
     pub facts: Facts,
 }
@@ -131,6 +134,9 @@ impl Session {
             self.zones(),
             self.facts(),
         )?;
+        for note in observed.notes {
+            self.events.note(note);
+        }
         let scope = Scope {
             config: &self.config,
             stack: &self.stack,
@@ -149,6 +155,7 @@ impl Session {
             wanted,
             found: found.filter(|object| !skipped(&object.id)).collect(),
             existing: observed.existing,
+            unfit: RefCell::new(observed.unfit),
             artifacts,
             facts,
         })
@@ -156,6 +163,9 @@ impl Session {
 
     /// What it takes to bring the account to infra.toml, and to take over what `adopt` names.
     pub fn plan(&self, view: &View, adopt: &Ids) -> Result<Plan> {
+        if let Some(error) = view.unfit.take() {
+            return Err(error);
+        }
         let request = plan::Request {
             wanted: view.wanted.clone(),
             existing: view.existing.clone(),

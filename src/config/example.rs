@@ -22,6 +22,8 @@ pub(super) static EXAMPLE: LazyLock<toml::Value> = LazyLock::new(|| {
             ..Network::default()
         },
         database: Database {
+            instance: Some("shared".to_owned()),
+            admin_secret: Some("shared/admin".to_owned()),
             ca_file: Some("certificates.pem".into()),
             ..Database::default()
         },

@@ -4,12 +4,8 @@ use super::document::{Document, Place, entries};
 use super::problem::Problem;
 
 /// A key or section, and what to do without it. `[]` stands for any element of a list.
-pub(super) const KEYS: [(&str, &str); 10] = [
+pub(super) const KEYS: [(&str, &str); 9] = [
     ("network.flow_logs", "no flow logs are kept"),
-    (
-        "database.instance",
-        "the stack makes an instance of its own",
-    ),
     (
         "database.enhanced_monitoring_s",
         "the instance is monitored by its CloudWatch metrics alone",

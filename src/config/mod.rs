@@ -22,6 +22,7 @@ use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
 
+pub use check::OTHER_CONNECTIONS;
 pub use types::{
     Alarms, Api, ApiKey, Architecture, Config, Database, Egress, ExecutionLogs, Function, LogLevel,
     ManagedRules, Migrations, Network, Period, Port, Quota, Secrets, StackSettings, Throttle,

@@ -92,6 +92,10 @@ pub enum Egress {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Database {
+    /// An instance that somebody else keeps, used as it is. Without it the stack makes one.
+    pub instance: Option<String>,
+    /// The secret with that instance's administrator, by name or ARN.
+    pub admin_secret: Option<String>,
     /// Only `mariadb` so far.
     pub engine: String,
     pub version: String,
@@ -106,13 +110,12 @@ pub struct Database {
     pub parameters: BTreeMap<String, String>,
     /// PEM file of the CAs that sign the server's certificate; AWS's own for the region where unset.
     pub ca_file: Option<PathBuf>,
-    /// 3306, except on the local cloud.
-    #[serde(skip)]
+    /// On the local cloud it is the one that its server listens on.
     pub port: Port,
 }
 
-/// A TCP port that infra.toml cannot set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A TCP port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Port(pub u16);
 
 impl Default for Port {
@@ -124,6 +127,8 @@ impl Default for Port {
 impl Default for Database {
     fn default() -> Self {
         Self {
+            instance: None,
+            admin_secret: None,
             engine: "mariadb".to_owned(),
             version: "10.11".to_owned(),
             instance_class: "db.t4g.small".to_owned(),

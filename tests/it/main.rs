@@ -9,6 +9,7 @@ mod drift;
 mod emulator;
 mod errors;
 mod existing;
+mod existing_database;
 mod lifecycle;
 mod local;
 mod network;

@@ -20,13 +20,111 @@ const OWN_SCHEMAS: [&str; 6] = [
 /// Users that RDS or the server makes, and the administrator's own name.
 const OWN_USERS: [&str; 5] = ["admin", "root", "rdsadmin", "mysql", "mariadb"];
 
+/// Keys that describe an instance that the stack makes.
+const OF_OWN_INSTANCE: [&str; 8] = [
+    "engine",
+    "version",
+    "instance_class",
+    "storage_gb",
+    "multi_az",
+    "backup_days",
+    "deletion_protection",
+    "parameters",
+];
+
 const SIZES: [&str; 5] = ["micro", "small", "medium", "large", "xlarge"];
 
 pub(super) fn check(checker: &mut Checker<'_, '_>) {
+    existing(checker);
     engine(checker);
     instance_class(checker);
     names(checker);
     parameters(checker);
+}
+
+/// An instance that somebody else keeps comes with its administrator's secret, and with nothing
+/// that would describe one of the stack's own.
+fn existing(checker: &mut Checker<'_, '_>) {
+    let database = &checker.config.database;
+    let (instance, secret) = (
+        Place::from("database.instance"),
+        Place::from("database.admin_secret"),
+    );
+    let Some(name) = &database.instance else {
+        if database.admin_secret.is_some() {
+            checker.refuse(
+                &secret,
+                "belongs to an instance that exists",
+                "the stack's own instance gets a secret of its own",
+                "remove it, or name the instance: `instance = \"…\"`",
+            );
+        }
+        return;
+    };
+    if !is_identifier(name) {
+        checker.refuse(
+            &instance,
+            "is not the identifier of an instance",
+            "a letter, then up to 62 letters, digits and single hyphens",
+            "for example `instance = \"shared\"`: RDS shows it as the DB identifier",
+        );
+    } else if *name == checker.config.prefix() {
+        checker.refuse(
+            &instance,
+            "is the stack's own",
+            "what is named here belongs to somebody else",
+            "remove it: without it the stack keeps this instance itself",
+        );
+    }
+    match &database.admin_secret {
+        None => checker.refuse(
+            &instance,
+            "lacks its administrator",
+            "migrations need a login that may change the schema",
+            "name the secret that holds it: `admin_secret = \"…\"`, by name or ARN",
+        ),
+        Some(name) if !is_secret(name) => checker.refuse(
+            &secret,
+            "is not a secret's name or ARN",
+            "letters, digits and /_+=.@!- only, or an ARN of Secrets Manager",
+            "never the password itself: infra.toml is no place for it",
+        ),
+        Some(_) => {}
+    }
+    for key in OF_OWN_INSTANCE {
+        let place = Place::from("database").key(key);
+        if checker.document.has(&place) {
+            checker.refuse(
+                &place,
+                "describes an instance of the stack's own",
+                "nothing that exists already is changed",
+                "remove it, or remove `instance`",
+            );
+        }
+    }
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !name.ends_with('-')
+        && !name.contains("--")
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+fn is_secret(name: &str) -> bool {
+    let plain = |name: &str| {
+        !name.is_empty()
+            && name.len() <= 512
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c))
+    };
+    let parts: Vec<&str> = name.splitn(7, ':').collect();
+    match parts.as_slice() {
+        [name] | ["arn", _, "secretsmanager", _, _, "secret", name] => plain(name),
+        _ => false,
+    }
 }
 
 fn engine(checker: &mut Checker<'_, '_>) {

@@ -7,7 +7,7 @@ use super::tables::RETENTION_DAYS;
 
 /// Connections that are not the function's: the migrator's, and five for the administrator
 /// and for RDS's own monitoring.
-const OTHER_CONNECTIONS: u32 = 1 + 5;
+pub const OTHER_CONNECTIONS: u32 = 1 + 5;
 
 pub(super) fn check(checker: &mut Checker<'_, '_>) {
     retention(checker);
@@ -42,6 +42,10 @@ fn retention(checker: &mut Checker<'_, '_>) {
 
 /// Each running copy of the function holds one connection.
 fn connections(checker: &mut Checker<'_, '_>) {
+    if checker.config.database.instance.is_some() {
+        // Its own parameters count, and are read in the account.
+        return;
+    }
     let function = Place::from("function.reserved_concurrency");
     let database = Place::from("database.parameters.max_connections");
     let defaults = default_parameters();

@@ -11,6 +11,8 @@ mod tables;
 
 use std::path::Path;
 
+pub use function::OTHER_CONNECTIONS;
+
 use super::Config;
 use super::document::{Document, Place};
 use super::problem::Problem;

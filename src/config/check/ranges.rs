@@ -25,13 +25,14 @@ const COUNT: i64 = 1_000_000;
 
 /// Every number of the file. The subnets of the smallest network, a /24 in eight parts, are
 /// /27 and so above what EC2 asks for: zones and CIDR need no check against each other.
-pub(in super::super) const RANGES: [Range; 21] = [
+pub(in super::super) const RANGES: [Range; 22] = [
     range(
         "network.zones",
         2,
         6,
         "RDS wants subnets in two zones, and no region has more than six",
     ),
+    range("database.port", 1150, 65_535, "these are the bounds of RDS"),
     range(
         "database.storage_gb",
         20,

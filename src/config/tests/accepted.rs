@@ -85,6 +85,10 @@ fn what_lies_on_a_bound_is_allowed() {
         "database.version = \"11.4.5\"",
         "database.instance_class = \"db.x2iedn.32xlarge\"",
         "database.parameters = {}",
+        "database = { instance = \"shared\", admin_secret = \"rds!db-1-2\", name = \"chat\", port = 3307 }",
+        "database = { instance = \"s\", admin_secret = \"arn:aws:secretsmanager:us-east-1:111122223333:secret:a/b-AbCdEf\" }",
+        // Its own parameters count, which are not in the file.
+        "function.reserved_concurrency = 900\ndatabase = { instance = \"s\", admin_secret = \"a\" }",
         "api.path = \"/v1.chat_bot-x\"",
         "api.throttle = { rate = 10_000, burst = 5000 }",
         "api.throttle = { rate = 5000, burst = 5000 }\napi.usage_plan.throttle = { rate = 1, burst = 1 }",

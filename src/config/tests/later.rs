@@ -120,10 +120,6 @@ fn later_keys_are_refused_in_every_form() {
             "`egress = \"none\"` is not built yet",
         ),
         (
-            "database.instance = \"existing\"",
-            "`instance` is not built yet",
-        ),
-        (
             "database.engine = \"aurora-mysql\"",
             "`engine = \"aurora-mysql\"` is not built yet",
         ),

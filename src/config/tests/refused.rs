@@ -521,3 +521,23 @@ fn a_file_cut_off_anywhere_is_read_or_refused() {
         }
     }
 }
+
+#[test]
+fn an_instance_that_exists_is_not_described() {
+    let said = refusal_of(
+        r#"
+[database]
+instance = "shared"
+admin_secret = "shared/admin"
+instance_class = "db.t4g.small"
+storage_gb = 20
+parameters = { max_connections = "500" }
+"#,
+    );
+    for (key, line) in [("instance_class", 7), ("storage_gb", 8), ("parameters", 9)] {
+        let title = format!("`database.{key}` describes an instance of the stack's own");
+        let place = format!("--> infra.toml:{line}:");
+        assert!(said.contains(&title) && said.contains(&place), "{said}");
+    }
+    assert!(said.starts_with("infra.toml has 3 problems"), "{said}");
+}

@@ -94,7 +94,9 @@ fn database(scope: &Scope) -> Vec<Named> {
     let limits = &scope.config.alarms;
     let database = &scope.config.database;
     let measured = |name: &str, statistic: &str| {
-        let dimensions = [("DBInstanceIdentifier", scope.stack.prefix())];
+        let own = || scope.stack.prefix();
+        let instance = database.instance.clone().unwrap_or_else(own);
+        let dimensions = [("DBInstanceIdentifier", instance)];
         metric("AWS/RDS", name, statistic, dimensions)
     };
     let busy = measured("CPUUtilization", "Average");
@@ -107,7 +109,7 @@ fn database(scope: &Scope) -> Vec<Named> {
         .unwrap_or(100.0);
     let connections = connections * f64::from(limits.database_connections_percent) / 100.0;
     let reserve = f64::from(database.storage_gb) * f64::from(1 << 30) * STORAGE_RESERVE;
-    vec![
+    let mut alarms = vec![
         (
             "database-cpu",
             alarm("The database is busy", MORE, cpu, busy),
@@ -125,7 +127,12 @@ fn database(scope: &Scope) -> Vec<Named> {
             "database-storage",
             alarm("The database runs out of storage", LESS, reserve, free),
         ),
-    ]
+    ];
+    if database.instance.is_some() {
+        // How many connections and how much storage there are is for whoever keeps it to know.
+        alarms.truncate(1);
+    }
+    alarms
 }
 
 fn metric<const N: usize>(

@@ -37,8 +37,11 @@ impl Resource for SecurityGroup {
     const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        // A database that somebody else keeps has groups of its own.
+        let own_database = scope.config.database.instance.is_none();
         NAMES
             .into_iter()
+            .filter(|name| own_database || *name != "database")
             .map(|name| {
                 let group = Self {
                     vpc: "${vpc/main}".to_owned(),

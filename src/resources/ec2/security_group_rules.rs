@@ -27,6 +27,12 @@ impl Resource for SecurityGroupRules {
         let port = scope.config.database.port.0;
         let [function, database, endpoints] =
             ["function", "database", "endpoints"].map(|name| format!("${{security-group/{name}}}"));
+        let own_database = scope.config.database.instance.is_none();
+        let server = if own_database {
+            database.clone()
+        } else {
+            "${db-instance/main.security_group}".to_owned()
+        };
         let rules = |group: &str, ingress, egress| {
             let mut rules = Self {
                 group: group.to_owned(),
@@ -37,24 +43,16 @@ impl Resource for SecurityGroupRules {
             rules.egress.sort();
             rules
         };
-        vec![
+        let mut sets = vec![
             (
                 "function".to_owned(),
                 rules(
                     &function,
                     vec![],
                     vec![
-                        Rule::tcp(port, &database, "To the database"),
+                        Rule::tcp(port, &server, "To the database"),
                         Rule::tcp(443, &endpoints, "To AWS services"),
                     ],
-                ),
-            ),
-            (
-                "database".to_owned(),
-                rules(
-                    &database,
-                    vec![Rule::tcp(port, &function, "From the functions")],
-                    vec![],
                 ),
             ),
             (
@@ -65,7 +63,12 @@ impl Resource for SecurityGroupRules {
                     vec![],
                 ),
             ),
-        ]
+        ];
+        if own_database {
+            let from = vec![Rule::tcp(port, &function, "From the functions")];
+            sets.push(("database".to_owned(), rules(&database, from, vec![])));
+        }
+        sets
     }
 
     /// A group without rules has an empty set of them, which is found too: wanted rules are then

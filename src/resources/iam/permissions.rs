@@ -29,6 +29,13 @@ pub fn trust(scope: &Scope, service: &str) -> Value {
 /// of what it reads, sorted.
 pub fn function(scope: &Scope, function: &str, secrets: &[&str]) -> Value {
     let stack = scope.stack;
+    // Somebody else's secret has somebody else's key; the context still names the secrets.
+    let foreign = secrets.contains(&"database-admin") && scope.config.database.instance.is_some();
+    let key = if foreign {
+        stack.arn("kms", "key/*")
+    } else {
+        "${kms-key/main.arn}".to_owned()
+    };
     let secrets: Vec<String> = secrets
         .iter()
         .map(|name| format!("${{secret/{name}.arn}}"))
@@ -51,7 +58,7 @@ pub fn function(scope: &Scope, function: &str, secrets: &[&str]) -> Value {
             "Sid": "DecryptSecrets",
             "Effect": "Allow",
             "Action": "kms:Decrypt",
-            "Resource": "${kms-key/main.arn}",
+            "Resource": key,
             "Condition": {"StringEquals": {
                 "kms:ViaService": format!("secretsmanager.{}.amazonaws.com", stack.region),
                 "kms:EncryptionContext:SecretARN": secrets,

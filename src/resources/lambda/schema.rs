@@ -18,7 +18,6 @@ use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
 use crate::resources::secretsmanager;
 use crate::resources::{Cx, DatabaseServer, Found, Resource, Scope};
-use crate::stack::Stack;
 
 const TAG: &str = "wmctl:schema";
 /// A new policy is known everywhere within seconds, mostly.
@@ -92,7 +91,10 @@ impl Resource for Schema {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
         if let Some(server) = cx.database_server {
-            provision(cx.aws, cx.stack, server, &self.database).await?;
+            let admin = cx.known.get(&Id::new("secret", "database-admin"));
+            let secret = admin.and_then(|secret| secret.get("id"));
+            let secret = secret.map_or("", String::as_str);
+            provision(cx.aws, secret, server, &self.database).await?;
         }
         self.migrate(cx).await?;
         let call = cx.aws.lambda.tag_resource();
@@ -164,12 +166,11 @@ fn denied(error: &Error) -> bool {
 /// password as the secret has it now.
 pub async fn provision(
     aws: &Aws,
-    stack: &Stack,
+    secret: &str,
     server: &dyn DatabaseServer,
     database: &str,
 ) -> Result<()> {
-    let secret = stack.secret_name("database-admin");
-    let text = secretsmanager::value(aws, &secret).await?;
+    let text = secretsmanager::value(aws, secret).await?;
     let login: Login = serde_json::from_str(text.expose_secret()).map_err(|_| {
         Error::failed(format!(
             "the secret {secret} is not a login: username and password"

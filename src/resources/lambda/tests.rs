@@ -244,7 +244,7 @@ async fn a_role_made_again_under_its_name_gets_a_grant_of_its_own() {
     assert!(scene.script.bodies(TAG)[0].contains("AROANEW"));
 }
 
-fn described(tags: Value) -> String {
+fn described(tags: &Value) -> String {
     json!({
         "Configuration": {
             "FunctionName": "chat-prod-chatbot",
@@ -269,7 +269,7 @@ async fn a_function_that_another_run_made_is_brought_to_what_is_wanted() {
             "ResourceConflictException",
             "Function already exist: chat-prod-chatbot",
         )
-        .answer(FUNCTION, described(tags))
+        .answer(FUNCTION, described(&tags))
         .refuse(
             migrator,
             404,
@@ -296,7 +296,7 @@ async fn a_function_of_somebody_elses_is_left_alone() {
             "ResourceConflictException",
             "Function already exist: chat-prod-chatbot",
         )
-        .answer(FUNCTION, described(json!({"team": "other"})))
+        .answer(FUNCTION, described(&json!({"team": "other"})))
         .refuse(
             migrator,
             404,

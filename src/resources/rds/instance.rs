@@ -5,11 +5,13 @@ use std::time::SystemTime;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
+use super::existing::existing;
 use super::lifecycle::{NOT_FOUND, describe, gone, once_idle, ready, snapshot_name};
 use super::observed::found;
 use super::subnet_group::SubnetGroup;
 use super::{ADMIN, rds_tags, tag, with_service_role};
 use crate::aws::{During, Optional, Reader};
+use crate::config::Config;
 use crate::diff::{diff, fields};
 use crate::error::Result;
 use crate::object::{Attributes, Id};
@@ -70,6 +72,9 @@ impl Resource for Instance {
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let database = &scope.config.database;
+        if database.instance.is_some() {
+            return Vec::new();
+        }
         let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
         let instance = Self {
             engine: database.engine.clone(),
@@ -102,6 +107,10 @@ impl Resource for Instance {
             tags: scope.tags(Self::KIND, "main"),
         };
         vec![("main".to_owned(), instance)]
+    }
+
+    async fn existing(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+        existing(reader, config).await
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {

@@ -1,5 +1,6 @@
 //! The database: one `MariaDB` instance that only the function can reach.
 
+mod existing;
 pub mod instance;
 mod lifecycle;
 mod modify;
@@ -124,88 +125,4 @@ async fn make_service_role(cx: &Cx<'_>) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::aws::Failure;
-    use crate::aws::scripted::{Scene, Script, waited};
-
-    fn refused(code: &str, message: &str) -> Error {
-        let mut error = Error::failed("refused");
-        error.aws = Some(Box::new(Failure {
-            operation: "CreateDBInstance".to_owned(),
-            code: code.to_owned(),
-            message: message.to_owned(),
-            request_id: None,
-        }));
-        error
-    }
-
-    #[test]
-    fn a_fresh_account_is_told_from_a_wrong_value() {
-        for message in [
-            "Missing necessary credentials. Please check http://docs.aws.amazon.com/…",
-            "Unable to create the resource. Verify that you have permission to create service \
-             linked role. Otherwise wait and try again later",
-        ] {
-            assert!(lacks_service_role(&refused(
-                "InvalidParameterValue",
-                message
-            )));
-        }
-        let other = "Invalid DB engine: maria";
-        assert!(!lacks_service_role(&refused(
-            "InvalidParameterValue",
-            other
-        )));
-    }
-
-    /// Note 11 of the field: the role is made once, and waited for until RDS knows it.
-    #[tokio::test]
-    async fn a_fresh_account_gets_the_service_linked_role_and_the_call_again() {
-        let fresh = "Unable to create the resource. Verify that you have permission to create \
-                     service linked role. Otherwise wait and try again later";
-        let refuse = |script: Script| {
-            script.refuse("CreateDBSubnetGroup", 400, "InvalidParameterValue", fresh)
-        };
-        let exists = "Service role name AWSServiceRoleForRDS has been taken in this account";
-        let script = refuse(refuse(Script::new()))
-            .answer(
-                "CreateServiceLinkedRole",
-                "<CreateServiceLinkedRoleResponse><CreateServiceLinkedRoleResult/>\
-                 </CreateServiceLinkedRoleResponse>",
-            )
-            .refuse("CreateServiceLinkedRole", 400, "InvalidInput", exists)
-            .answer(
-                "CreateDBSubnetGroup",
-                "<CreateDBSubnetGroupResponse><CreateDBSubnetGroupResult/>\
-                 </CreateDBSubnetGroupResponse>",
-            );
-        let scene = Scene::new("db-subnet-group/main", script);
-        let cx = scene.cx();
-        with_service_role(&cx, || {
-            let call = cx.aws.rds.create_db_subnet_group();
-            let call = call
-                .db_subnet_group_name("chat-prod")
-                .db_subnet_group_description("x");
-            async { call.send().await.during("CreateDBSubnetGroup", cx.id) }
-        })
-        .await
-        .unwrap();
-        assert_eq!(
-            scene.script.calls(),
-            [
-                "CreateDBSubnetGroup",
-                "CreateServiceLinkedRole",
-                "CreateDBSubnetGroup",
-                "CreateServiceLinkedRole",
-                "CreateDBSubnetGroup",
-            ]
-        );
-        let asked = scene.script.bodies("CreateServiceLinkedRole").remove(0);
-        assert!(
-            asked.contains("AWSServiceName=rds.amazonaws.com"),
-            "{asked}"
-        );
-        assert!(waited() < Duration::from_mins(5));
-    }
-}
+mod tests;

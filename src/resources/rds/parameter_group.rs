@@ -32,6 +32,9 @@ impl Resource for ParameterGroup {
     const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        if scope.config.database.instance.is_some() {
+            return Vec::new();
+        }
         let database = &scope.config.database;
         let group = Self {
             family: family(database),

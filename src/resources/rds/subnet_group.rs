@@ -28,6 +28,9 @@ impl Resource for SubnetGroup {
     const NEEDS: &'static [&'static str] = &["subnet"];
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        if scope.config.database.instance.is_some() {
+            return Vec::new();
+        }
         let group = Self {
             subnets: by_zone(scope),
             tags: scope.tags(Self::KIND, "main"),

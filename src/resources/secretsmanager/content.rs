@@ -75,12 +75,15 @@ pub fn wanted(config: &Config) -> Vec<(String, &'static str, BTreeMap<String, St
     let user = |name: &str| BTreeMap::from([(USERNAME.to_owned(), name.to_owned())]);
     let key = |name: &String| (name.clone(), format!("${{api-key/{name}}}"));
     let keys = config.api.keys.iter().map(|key| &key.name);
-    let mut secrets = vec![
-        (
+    let mut secrets = Vec::new();
+    if config.database.instance.is_none() {
+        secrets.push((
             "database-admin".to_owned(),
             "The database's administrator, for migrations alone",
             user(ADMIN),
-        ),
+        ));
+    }
+    secrets.extend([
         (
             "database-app".to_owned(),
             "The database user of the function",
@@ -91,7 +94,7 @@ pub fn wanted(config: &Config) -> Vec<(String, &'static str, BTreeMap<String, St
             "Digests of the API keys that the function accepts",
             keys.clone().map(key).collect(),
         ),
-    ];
+    ]);
     secrets.extend(keys.map(|name| {
         (
             of_key(name),

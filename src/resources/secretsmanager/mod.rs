@@ -1,6 +1,7 @@
 //! Secrets: the database's two users, the API keys, and the digests that the function checks.
 
 mod content;
+mod existing;
 mod observed;
 pub mod secret;
 

@@ -6,9 +6,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::content::{self, Content, DIGESTS, of_key};
+use super::existing::existing;
 use super::observed::{described, found, listed};
 use super::{NOT_FOUND, TAG_SOURCE, TAG_VERSION, aws_name, secret_tags};
 use crate::aws::{During, Optional, Reader};
+use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, Resource, Scope};
@@ -47,6 +49,10 @@ impl Resource for Secret {
                 (name, secret)
             })
             .collect()
+    }
+
+    async fn existing(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+        existing(reader, config).await
     }
 
     /// Lists lag behind by minutes, so what is known by name is described whether listed or not.
