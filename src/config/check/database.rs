@@ -61,22 +61,19 @@ fn existing(checker: &mut Checker<'_, '_>) {
         }
         return;
     };
-    if !is_identifier(name) {
-        checker.refuse(
+    match &database.admin_secret {
+        _ if !is_identifier(name) => checker.refuse(
             &instance,
             "is not the identifier of an instance",
             "a letter, then up to 62 letters, digits and single hyphens",
             "for example `instance = \"shared\"`: RDS shows it as the DB identifier",
-        );
-    } else if *name == checker.config.prefix() {
-        checker.refuse(
+        ),
+        _ if *name == checker.config.prefix() => checker.refuse(
             &instance,
             "is the stack's own",
             "what is named here belongs to somebody else",
             "remove it: without it the stack keeps this instance itself",
-        );
-    }
-    match &database.admin_secret {
+        ),
         None => checker.refuse(
             &instance,
             "lacks its administrator",

@@ -523,6 +523,17 @@ fn a_file_cut_off_anywhere_is_read_or_refused() {
 }
 
 #[test]
+fn the_stack_s_own_instance_and_a_password_are_not_named() {
+    let said = refusal_of("database = { instance = \"chatbot-prod\", admin_secret = \"a\" }");
+    assert!(
+        said.contains("`database.instance` is the stack's own"),
+        "{said}"
+    );
+    let said = refusal_of("database = { instance = \"shared\", admin_secret = \"pass word\" }");
+    assert!(said.contains("is not a secret's name or ARN"), "{said}");
+}
+
+#[test]
 fn an_instance_that_exists_is_not_described() {
     let said = refusal_of(
         r#"

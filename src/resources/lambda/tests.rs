@@ -10,6 +10,7 @@ use super::permission::FunctionPermission;
 use super::schema::Schema;
 use super::version::FunctionVersion;
 use crate::artifact::Artifact;
+use crate::aws::Reader;
 use crate::aws::scripted::{Scene, Script, waited};
 use crate::object::attributes;
 use crate::resources::{Found, Resource, sample};
@@ -470,4 +471,36 @@ async fn a_statement_that_another_run_made_is_written_anew() {
     wanted.function = "chat-prod-chatbot".to_owned();
     wanted.create(&scene.cx()).await.unwrap();
     assert_eq!(scene.script.calls(), [add, remove, add]);
+}
+
+/// Control 14: a URL of the function or of its alias is a way past the API.
+#[tokio::test]
+async fn urls_are_found_by_what_they_are_for() {
+    let url = |arn: &str| {
+        json!({
+            "FunctionUrl": "https://x.lambda-url.us-east-1.on.aws/", "FunctionArn": arn,
+            "CreationTime": "", "LastModifiedTime": "", "AuthType": "NONE",
+        })
+    };
+    let urls = json!({"FunctionUrlConfigs": [url(&format!("{ARN}:live")), url(ARN)]});
+    let delete = "DELETE /2021-10-31/functions/chat-prod-chatbot/url";
+    let script = Script::new()
+        .answer(URLS, urls.to_string())
+        .refuse(delete, 409, "ResourceConflictException", UPDATING)
+        .answer(delete, "")
+        .refuse(
+            delete,
+            404,
+            "ResourceNotFoundException",
+            "The resource you requested does not exist.",
+        );
+    let scene = scene("function/chatbot", script);
+    let reader = Reader::new(&scene.aws, &scene.stack);
+    let found = super::url::qualifiers(&reader, "chat-prod-chatbot").await;
+    let found = found.unwrap();
+    assert_eq!(found, ["$LATEST", "live"]);
+    super::url::remove(&scene.cx(), "chat-prod-chatbot", &found)
+        .await
+        .unwrap();
+    assert_eq!(scene.script.calls(), [URLS, delete, delete, delete]);
 }

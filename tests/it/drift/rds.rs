@@ -1,8 +1,8 @@
 //! The database and the groups that it stands on.
 
-use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDbInstanceFluentBuilder;
+use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder;
 use aws_sdk_rds::types::{ApplyMethod, CloudwatchLogsExportConfiguration, Parameter, Tag};
-use wmctl::aws::Emulator::{MiniStack, Moto};
+use wmctl::aws::Emulator::MiniStack;
 
 use super::{Account, Deletion, Drift, Rows, drift};
 
@@ -78,7 +78,9 @@ fn instance() -> Vec<Drift> {
         }),
         drift(INSTANCE, "security_groups", |account| {
             let group = account.id("security-group/function");
-            Box::pin(modify(account, |call| call.vpc_security_group_ids(group)))
+            Box::pin(modify(account, move |call| {
+                call.vpc_security_group_ids(group)
+            }))
         }),
         drift(INSTANCE, "publicly_accessible", |account| {
             Box::pin(modify(account, |call| call.publicly_accessible(true)))
@@ -105,7 +107,7 @@ fn instance() -> Vec<Drift> {
         },
         drift(INSTANCE, "log_exports", |account| {
             let less = CloudwatchLogsExportConfiguration::builder().disable_log_types("error");
-            Box::pin(modify(account, |call| {
+            Box::pin(modify(account, move |call| {
                 call.cloudwatch_logs_export_configuration(less.build())
             }))
         }),
@@ -171,7 +173,7 @@ fn deletions() -> Vec<Deletion> {
         Deletion {
             id: PARAMETERS,
             also: &[INSTANCE],
-            except: &[(Moto, "refuses while the instance uses it, as RDS does")],
+            except: &[],
             deed: |account| {
                 Box::pin(async move {
                     let call = account.aws.rds.delete_db_parameter_group();
@@ -197,7 +199,7 @@ fn deletions() -> Vec<Deletion> {
 
 async fn modify(
     account: &Account,
-    change: impl FnOnce(ModifyDbInstanceFluentBuilder) -> ModifyDbInstanceFluentBuilder,
+    change: impl FnOnce(ModifyDBInstanceFluentBuilder) -> ModifyDBInstanceFluentBuilder,
 ) {
     let call = account.aws.rds.modify_db_instance();
     let call = call.db_instance_identifier(account.id(INSTANCE));
