@@ -198,6 +198,33 @@ mod tests {
         }
     }
 
+    /// What the key encrypts is told by the context: that one secret.
+    #[test]
+    fn an_administrator_whom_others_keep_has_a_key_of_theirs() {
+        let more = "[database]\ninstance = \"shared\"\nadmin_secret = \"shared/admin\"\n";
+        for (name, key, secrets) in [
+            (
+                "migrator",
+                "arn:aws:kms:us-east-1:111122223333:key/*",
+                ["database-admin", "database-app"],
+            ),
+            (
+                "function",
+                "${kms-key/main.arn}",
+                ["api-keys", "database-app"],
+            ),
+        ] {
+            let role = role(more, name);
+            let decrypt = statement(&role.policies["permissions"], "DecryptSecrets");
+            let decrypt = decrypt.unwrap();
+            assert_eq!(decrypt["Resource"], key);
+            assert_eq!(
+                decrypt["Condition"]["StringEquals"]["kms:EncryptionContext:SecretARN"],
+                json!(secrets.map(|secret| format!("${{secret/{secret}.arn}}")))
+            );
+        }
+    }
+
     #[test]
     fn only_what_knows_no_resources_is_allowed_on_all() {
         let role = role("", "function");

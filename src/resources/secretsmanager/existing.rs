@@ -37,3 +37,54 @@ pub(super) async fn existing(
     ];
     Ok(vec![("database-admin".to_owned(), attributes(known))])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::scripted::{Scene, Script};
+    use serde_json::json;
+
+    async fn look(script: Script) -> Result<Vec<(String, Attributes)>> {
+        let text = "[stack]\nname = \"chat\"\nregion = \"us-east-1\"\n[database]\n\
+                    instance = \"shared\"\nadmin_secret = \"shared/admin\"\n";
+        let config: Config = toml::from_str(text).unwrap();
+        let scene = Scene::new("secret/database-admin", script);
+        let reader = Reader::new(&scene.aws, &scene.stack);
+        let found = existing(&reader, &config).await;
+        assert_eq!(
+            scene.script.calls(),
+            ["DescribeSecret"],
+            "its value is not read"
+        );
+        found
+    }
+
+    #[tokio::test]
+    async fn the_administrators_secret_is_looked_at_and_not_read() {
+        let secret = json!({"Name": "shared/admin", "ARN": "arn:shared/admin-AbCdEf"});
+        let script = Script::new().answer("DescribeSecret", secret.to_string());
+        let (name, attributes) = look(script).await.unwrap().remove(0);
+        assert_eq!(name, "database-admin");
+        assert_eq!(attributes["arn"], "arn:shared/admin-AbCdEf");
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_gone_or_going_is_refused() {
+        let gone = Script::new().refuse(
+            "DescribeSecret",
+            400,
+            "ResourceNotFoundException",
+            "Secrets Manager can't find the specified secret.",
+        );
+        let going = json!({"Name": "shared/admin", "ARN": "arn", "DeletedDate": 1_700_000_000});
+        let going = Script::new().answer("DescribeSecret", going.to_string());
+        for (script, why) in [
+            (gone, "there is no such secret"),
+            (going, "it is waiting for its deletion"),
+        ] {
+            let error = look(script).await.unwrap_err();
+            assert_eq!(error.kind, Kind::Refused);
+            assert!(error.message.ends_with(why), "{error}");
+        }
+    }
+}
