@@ -17,19 +17,28 @@ pub const TABLE: &[Gap] = &[
     (MiniStack, "alarm", "metric", LOST_ALARM),
     (MiniStack, "alarm", "missing_data", LOST_ALARM),
     (MiniStack, "alarm", "queries", LOST_ALARM),
+    (MiniStack, "api-key", "tags", LATE_TAGS),
     (MiniStack, "db-instance", "log_exports", "not stored"),
     (MiniStack, "rest-api", "endpoint_access", "not stored"),
     (MiniStack, "rest-api", "security_policy", "not stored"),
+    (MiniStack, "rest-api", "tags", LATE_TAGS),
+    (MiniStack, "stage", "tags", LATE_TAGS),
+    (MiniStack, "usage-plan", "tags", LATE_TAGS),
     (MiniStack, "vpc-endpoint", "groups", "not stored"),
     (MiniStack, "vpc-endpoint", "policy", "not stored"),
     (MiniStack, "vpc-endpoint", "private_dns", "not stored"),
+    (Moto, "api-key", "tags", LATE_TAGS),
     (Moto, "deployment", "routes", "no summary of the API"),
     (Moto, "function", "log_group", "not stored"),
     (Moto, "function", "urls", "not listed"),
     (Moto, "rest-api", "endpoint_access", "not stored"),
     (Moto, "rest-api", "security_policy", "not stored"),
+    (Moto, "rest-api", "tags", LATE_TAGS),
+    (Moto, "stage", "canary", "not stored"),
+    (Moto, "usage-plan", "tags", LATE_TAGS),
 ];
 
+const LATE_TAGS: &str = "kept as they were at creation";
 const LOST_ALARM: &str = "left out of the answer in the query protocol";
 
 /// The gaps of one target, and which of them a plan met.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use aws_sdk_apigateway::types;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use tokio::sync::OnceCell;
 
@@ -17,17 +18,28 @@ pub struct Reader<'a> {
     pub stack: &'a Stack,
     /// What the kinds of the network read together.
     pub network: ec2::Shared,
+    pub gateway: Gateway,
     rest_api: OnceCell<Option<RestApiId>>,
     notes: Mutex<Vec<String>>,
     /// What Lambda says of the stack's functions, by logical name.
     pub functions: OnceCell<BTreeMap<&'static str, GetFunctionOutput>>,
 }
 
+/// What several kinds of the endpoint read, each of it once.
+#[derive(Default)]
+pub struct Gateway {
+    apis: OnceCell<Vec<types::RestApi>>,
+    pub keys: OnceCell<Vec<types::ApiKey>>,
+    pub plans: OnceCell<Vec<types::UsagePlan>>,
+    pub resources: OnceCell<Vec<types::Resource>>,
+    pub stages: OnceCell<Vec<types::Stage>>,
+}
+
 /// The stack's REST API, which its children are listed by.
 #[derive(Debug, Clone)]
 pub struct RestApiId {
     pub id: String,
-    pub api: aws_sdk_apigateway::types::RestApi,
+    pub api: types::RestApi,
 }
 
 impl<'a> Reader<'a> {
@@ -36,6 +48,7 @@ impl<'a> Reader<'a> {
             aws,
             stack,
             network: ec2::Shared::default(),
+            gateway: Gateway::default(),
             rest_api: OnceCell::new(),
             notes: Mutex::default(),
             functions: OnceCell::new(),
@@ -54,27 +67,33 @@ impl<'a> Reader<'a> {
         notes.clone()
     }
 
+    /// Every REST API of the account in the region.
+    pub async fn rest_apis(&self) -> Result<&[types::RestApi]> {
+        let read = || async {
+            let call = self.aws.apigateway.get_rest_apis().limit(500);
+            let pages = call.into_paginator().items().send();
+            let apis = pages.collect::<Result<Vec<_>, _>>().await;
+            apis.during("GetRestApis", "the account")
+        };
+        let apis = self.gateway.apis.get_or_try_init(read).await?;
+        Ok(apis)
+    }
+
     /// The REST API that carries the stack's tags.
     pub async fn rest_api(&self) -> Result<Option<&RestApiId>> {
         let found = self
             .rest_api
             .get_or_try_init(|| async {
-                let mut pages = self
-                    .aws
-                    .apigateway
-                    .get_rest_apis()
-                    .limit(500)
-                    .into_paginator()
-                    .items()
-                    .send();
                 let mut ours: Vec<RestApiId> = Vec::new();
-                while let Some(api) = pages.next().await {
-                    let api = api.during("GetRestApis", "the account")?;
+                for api in self.rest_apis().await? {
                     let tags = api.tags.clone().unwrap_or_default().into_iter().collect();
                     if self.stack.owns(&tags)
                         && let Some(id) = api.id.clone()
                     {
-                        ours.push(RestApiId { id, api });
+                        ours.push(RestApiId {
+                            id,
+                            api: api.clone(),
+                        });
                     }
                 }
                 if ours.len() > 1 {

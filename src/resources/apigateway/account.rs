@@ -26,6 +26,7 @@ pub struct ApiAccount {
 impl Resource for ApiAccount {
     const KIND: &'static str = "api-account";
     const NEEDS: &'static [&'static str] = &["iam-role"];
+    const INTERRUPTS: Option<&'static str> = Some("the API's logs");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let api = &scope.config.api;
@@ -44,7 +45,7 @@ impl Resource for ApiAccount {
         let matters = match &role {
             None => false,
             Some(_) if api.is_some() => true,
-            Some(role) => *role == ours && !has_others(reader.aws, reader.stack).await?,
+            Some(role) => *role == ours && !has_others(reader).await?,
         };
         if !matters {
             return Ok(Vec::new());
@@ -81,7 +82,7 @@ impl Resource for ApiAccount {
         if current(cx.aws, cx.id).await? != Some(our_role(cx.stack)) {
             return Ok(());
         }
-        if has_others(cx.aws, cx.stack).await? {
+        if has_others(&Reader::new(cx.aws, cx.stack)).await? {
             cx.events.note(format!(
                 "{}: other APIs log through this stack's role, which goes: name another in API Gateway's settings",
                 cx.id
@@ -122,21 +123,10 @@ async fn current(aws: &Aws, object: impl std::fmt::Display) -> Result<Option<Str
 }
 
 /// Whether the region has an API that is not this stack's.
-async fn has_others(aws: &Aws, stack: &Stack) -> Result<bool> {
-    let apis = aws
-        .apigateway
-        .get_rest_apis()
-        .limit(500)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .during("GetRestApis", "the account")?;
-    Ok(apis.into_iter().any(|api| {
-        let tags: Tags = sorted(api.tags);
-        !stack.owns(&tags)
-    }))
+async fn has_others(reader: &Reader<'_>) -> Result<bool> {
+    let apis = reader.rest_apis().await?.iter();
+    let mut tags = apis.map(|api| -> Tags { sorted(api.tags.clone()) });
+    Ok(tags.any(|tags| !reader.stack.owns(&tags)))
 }
 
 /// Sets the role, again while IAM spreads the news of it.

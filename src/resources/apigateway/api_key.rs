@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::reading::keys;
 use super::{NOT_FOUND, replace, sorted, tag, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
@@ -21,6 +22,7 @@ pub struct ApiKey {
 impl Resource for ApiKey {
     const KIND: &'static str = "api-key";
     const NEEDS: &'static [&'static str] = &[];
+    const INTERRUPTS: Option<&'static str> = Some("every call with this key");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let keys = scope.config.api.keys.iter();
@@ -36,32 +38,21 @@ impl Resource for ApiKey {
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let keys = reader
-            .aws
-            .apigateway
-            .get_api_keys()
-            .name_query(reader.stack.prefix())
-            .include_values(false)
-            .limit(500)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .during("GetApiKeys", "the account")?;
+        let keys = keys(reader).await?.into_iter();
         Ok(keys
-            .into_iter()
-            .filter_map(|key| {
-                let tags: Tags = sorted(key.tags);
-                Some(Found::owned(
-                    reader.stack.owned_id(&tags)?.name,
-                    attributes([("id", &key.id?)]),
-                    Self {
+            .filter_map(|(id, (claim, key))| {
+                let claim = claim?;
+                let key = key.clone();
+                Some(Found {
+                    name: claim.name,
+                    owned: claim.owned,
+                    attributes: attributes([("id", id)]),
+                    value: Self {
                         name: key.name.unwrap_or_default(),
                         enabled: key.enabled,
-                        tags: reader.stack.relevant(tags),
+                        tags: reader.stack.relevant(sorted(key.tags)),
                     },
-                ))
+                })
             })
             .collect())
     }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{NOT_FOUND, path_name, resources, write};
+use super::reading::{our_resources, resources};
+use super::{NOT_FOUND, path_name, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
@@ -19,6 +20,8 @@ pub struct ApiResource {
 impl Resource for ApiResource {
     const KIND: &'static str = "api-resource";
     const NEEDS: &'static [&'static str] = &["rest-api"];
+    /// Somebody else's path can come to the same logical name.
+    const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let path = &scope.config.api.path;
@@ -36,9 +39,9 @@ impl Resource for ApiResource {
         let Some(api) = reader.rest_api().await? else {
             return Ok(Vec::new());
         };
-        Ok(resources(&reader.aws.apigateway, &api.id, &api.id)
+        Ok(our_resources(reader, &api.id)
             .await?
-            .into_iter()
+            .iter()
             .filter_map(|resource| {
                 Some(Found::owned(
                     path_name(resource.path.as_deref()?),
@@ -46,8 +49,8 @@ impl Resource for ApiResource {
                     Self {
                         api: api.id.clone(),
                         // The root has none.
-                        parent: resource.parent_id?,
-                        part: resource.path_part?,
+                        parent: resource.parent_id.clone()?,
+                        part: resource.path_part.clone()?,
                     },
                 ))
             })

@@ -8,7 +8,8 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::method::{method_name, remove};
-use super::{NOT_FOUND, gateway_response, is_busy, listed, path_name, resources, sorted, write};
+use super::reading::{listed, resources};
+use super::{NOT_FOUND, gateway_response, is_busy, path_name, sorted, write};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
@@ -182,4 +183,79 @@ fn routes(summary: &Summary) -> BTreeMap<String, bool> {
                 .map(move |(verb, method)| (route(verb, path), method.api_key_required))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gaps::Gaps;
+    use crate::object::{Object, Wanted};
+    use crate::plan::{self, Request};
+    use serde_json::{Value, json};
+
+    fn object(id: &str, aws_id: &str, value: Value) -> Object {
+        Object {
+            id: Id::parse(id).unwrap(),
+            attributes: attributes([("id", aws_id)]),
+            value,
+            owned: true,
+        }
+    }
+
+    fn wanted(id: &str, value: Value) -> Wanted {
+        Wanted {
+            id: Id::parse(id).unwrap(),
+            value,
+            after: std::collections::BTreeSet::new(),
+        }
+    }
+
+    /// What each object comes to: `delete d1`.
+    fn planned(found: Vec<Object>) -> Vec<String> {
+        let wanted = vec![
+            wanted("deployment/current", json!({"description": "new"})),
+            wanted("stage/main", json!({"deployment": "${deployment/current}"})),
+        ];
+        let request = Request {
+            wanted,
+            ..Request::default()
+        };
+        let kinds = crate::resources::all();
+        let plan = plan::up(&kinds, request, found, &Gaps::default()).unwrap();
+        let line = |step: &plan::Step| {
+            let found = step.found.as_ref().map(|found| &found.attributes["id"]);
+            format!("{:?} {}", step.action, found.map_or("", String::as_str))
+        };
+        plan.steps.iter().map(line).collect()
+    }
+
+    /// Nothing but its description tells a deployment that a killed run made and never knew of.
+    #[test]
+    fn what_a_killed_run_deployed_is_served_and_what_nobody_serves_goes() {
+        let deployment = |aws_id, description: &str| {
+            object(
+                "deployment/current",
+                aws_id,
+                json!({"description": description}),
+            )
+        };
+        let stage = |deployment| object("stage/main", "prod", json!({"deployment": deployment}));
+        let twice = vec![
+            deployment("d2", "new"),
+            deployment("d1", "old"),
+            stage("d1"),
+        ];
+        assert_eq!(planned(twice), ["Keep d2", "Update prod", "Delete d1"]);
+        // Killed twice at the same call, or once behind the change of the stage.
+        let thrice = vec![
+            deployment("d3", "new"),
+            deployment("d2", "new"),
+            deployment("d1", "old"),
+            stage("d3"),
+        ];
+        assert_eq!(
+            planned(thrice),
+            ["Keep d3", "Keep prod", "Delete d2", "Delete d1"]
+        );
+    }
 }

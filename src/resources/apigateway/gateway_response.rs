@@ -7,7 +7,8 @@ use aws_sdk_apigateway::types::GatewayResponseType;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{NOT_FOUND, listed, sorted, write};
+use super::reading::listed;
+use super::{NOT_FOUND, sorted, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes, revision};

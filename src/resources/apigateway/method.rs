@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_apigateway::types::{self, IntegrationType};
 use serde::{Deserialize, Serialize};
 
-use super::{NOT_FOUND, path_name, resources, service_arn, sorted, write};
+use super::reading::our_resources;
+use super::{NOT_FOUND, path_name, service_arn, sorted, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -52,6 +53,8 @@ impl Resource for Method {
         "request-validator",
         "function-alias",
     ];
+    /// As with paths: somebody else's can come to the same logical name.
+    const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let path = path_name(&scope.config.api.path);
@@ -88,14 +91,14 @@ impl Resource for Method {
             return Ok(Vec::new());
         };
         let mut found = Vec::new();
-        for resource in resources(&reader.aws.apigateway, &api.id, &api.id).await? {
+        for resource in our_resources(reader, &api.id).await? {
             let path = path_name(resource.path.as_deref().unwrap_or_default());
-            let id = resource.id.unwrap_or_default();
-            for (verb, method) in sorted(resource.resource_methods) {
+            let id = resource.id.as_deref().unwrap_or_default();
+            for (verb, method) in sorted(resource.resource_methods.clone()) {
                 found.push(Found::owned(
                     method_name(&path, &verb),
                     attributes([("id", &format!("{id}/{verb}"))]),
-                    Self::read(&api.id, &id, verb, method),
+                    Self::read(&api.id, id, verb, method),
                 ));
             }
         }

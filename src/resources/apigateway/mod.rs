@@ -10,6 +10,9 @@ mod draft04;
 pub mod gateway_response;
 pub mod method;
 pub mod model;
+mod reading;
+#[cfg(test)]
+mod refusals;
 pub mod request_validator;
 pub mod rest_api;
 pub mod stage;
@@ -20,11 +23,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::time::Duration;
 
-use aws_sdk_apigateway::types::{self, Op, PatchOperation};
+use aws_sdk_apigateway::types::{Op, PatchOperation};
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::reading::stage_arns;
+use crate::aws::During;
 use crate::aws::patience::patiently;
-use crate::aws::{During, Optional, Reader};
 use crate::config::Throttle;
 use crate::error::{Error, Result};
 use crate::resources::Cx;
@@ -129,32 +133,6 @@ fn sorted<V>(map: Option<HashMap<String, V>>) -> BTreeMap<String, V> {
     map.unwrap_or_default().into_iter().collect()
 }
 
-/// What is listed below an API that is there; nothing where it has just gone.
-fn listed<T>(read: Result<Vec<T>>) -> Result<Vec<T>> {
-    Ok(read.unless(&[NOT_FOUND])?.unwrap_or_default())
-}
-
-/// The API's paths with their methods.
-async fn resources(
-    client: &aws_sdk_apigateway::Client,
-    api: &str,
-    reader: impl std::fmt::Display,
-) -> Result<Vec<types::Resource>> {
-    listed(
-        client
-            .get_resources()
-            .rest_api_id(api)
-            .embed("methods")
-            .limit(500)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .during("GetResources", reader),
-    )
-}
-
 /// The logical name of a path: `/chatbot` is `chatbot`, and so that a reference can name it,
 /// whatever else a path may hold becomes a hyphen.
 fn path_name(path: &str) -> String {
@@ -171,70 +149,8 @@ fn path_name(path: &str) -> String {
     }
 }
 
-/// The API's stages by logical name: the one there is, or of several the one tagged so, is `main`.
-async fn stages(reader: &Reader<'_>, api: &str) -> Result<Vec<(String, types::Stage)>> {
-    let read = reader
-        .aws
-        .apigateway
-        .get_stages()
-        .rest_api_id(api)
-        .send()
-        .await
-        .during("GetStages", api)
-        .map(|answer| answer.item.unwrap_or_default());
-    let stages = listed(read)?;
-    let only = stages.len() == 1;
-    Ok(stages
-        .into_iter()
-        .map(|stage| {
-            let tags: Tags = sorted(stage.tags.clone());
-            let name = match reader.stack.owned_id(&tags) {
-                Some(id) => id.name,
-                None if only => "main".to_owned(),
-                None => stage.stage_name.clone().unwrap_or_default(),
-            };
-            (name, stage)
-        })
-        .collect())
-}
-
-/// The ARNs of the API's stages.
-pub(super) async fn stage_arns(reader: &Reader<'_>) -> Result<Vec<String>> {
-    let Some(api) = reader.rest_api().await? else {
-        return Ok(Vec::new());
-    };
-    Ok(stages(reader, &api.id)
-        .await?
-        .into_iter()
-        .filter_map(|(_, stage)| stage.stage_name)
-        .map(|stage| arn(reader.stack, &stage_path(&api.id, &stage)))
-        .collect())
-}
-
 fn stage_path(api: &str, stage: &str) -> String {
     format!("restapis/{api}/stages/{stage}")
-}
-
-/// The stack's usage plans by logical name.
-async fn plans(reader: &Reader<'_>) -> Result<Vec<(String, types::UsagePlan)>> {
-    let plans = reader
-        .aws
-        .apigateway
-        .get_usage_plans()
-        .limit(500)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .during("GetUsagePlans", "the account")?;
-    Ok(plans
-        .into_iter()
-        .filter_map(|plan| {
-            let tags: Tags = sorted(plan.tags.clone());
-            Some((reader.stack.owned_id(&tags)?.name, plan))
-        })
-        .collect())
 }
 
 /// A patch on one line, for tests.
@@ -253,36 +169,6 @@ fn shown(patch: PatchOperation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::Failure;
-    use crate::error::Kind;
-
-    fn refused(code: &str, message: &str) -> Error {
-        let mut error = Error::new(Kind::Failed, "refused");
-        error.aws = Some(Box::new(Failure {
-            operation: "PutMethod".to_owned(),
-            code: code.to_owned(),
-            message: message.to_owned(),
-            request_id: None,
-        }));
-        error
-    }
-
-    #[test]
-    fn a_concurrent_change_is_waited_for_and_a_real_conflict_is_not() {
-        let concurrent =
-            "Unable to complete operation due to concurrent modification. Please try again later.";
-        assert!(is_busy(&refused("ConflictException", concurrent)));
-        assert!(is_busy(&refused("BadRequestException", concurrent)));
-        assert!(is_busy(&refused(
-            "TooManyRequestsException",
-            "Too Many Requests"
-        )));
-        assert!(!is_busy(&refused(
-            "ConflictException",
-            "Stage already exists"
-        )));
-        assert!(!is_busy(&refused("NotFoundException", "Invalid stage")));
-    }
 
     #[test]
     fn slashes_in_a_pointer_are_escaped() {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{NOT_FOUND, draft04, listed, replace, write};
+use super::reading::{listed, resources};
+use super::{NOT_FOUND, draft04, method, replace, sorted, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -115,13 +116,34 @@ impl Resource for Model {
             .delete_model()
             .rest_api_id(&found.value.api)
             .model_name(found.aws_id());
-        write(cx, || async {
-            call.clone().send().await.during("DeleteModel", cx.id)
-        })
-        .await
-        .unless(&[NOT_FOUND])?;
+        let delete = || async { call.clone().send().await.during("DeleteModel", cx.id) };
+        let mut deleted = write(cx, delete).await;
+        if deleted
+            .as_ref()
+            .is_err_and(|error| error.code() == Some("ConflictException"))
+        {
+            release(cx, found).await?;
+            deleted = write(cx, delete).await;
+        }
+        deleted.unless(&[NOT_FOUND])?;
         Ok(())
     }
+}
+
+/// Takes away the draft's methods that refer to the model: they are made anew with the model that
+/// takes its place. Callers don't miss them, since they reach a deployment.
+async fn release(cx: &Cx<'_>, found: &Found<Model>) -> Result<()> {
+    let api = &found.value.api;
+    for resource in resources(&cx.aws.apigateway, api, cx.id).await? {
+        let id = resource.id.unwrap_or_default();
+        for (verb, method) in sorted(resource.resource_methods) {
+            let mut models = sorted(method.request_models).into_values();
+            if models.any(|model| model == found.aws_id()) {
+                method::remove(cx, api, &id, &verb).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Model {

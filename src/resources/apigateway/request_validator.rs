@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{NOT_FOUND, listed, replace, write};
+use super::reading::listed;
+use super::{NOT_FOUND, replace, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_apigateway::types::{
-    ApiKeySourceType, ApiStatus, EndpointAccessMode, EndpointConfiguration, EndpointType, Op,
+    self, ApiKeySourceType, ApiStatus, EndpointAccessMode, EndpointConfiguration, EndpointType, Op,
     SecurityPolicy,
 };
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub struct RestApi {
     pub security_policy: Option<String>,
     /// `STRICT`: a request must come in through this API's own host name.
     pub endpoint_access: Option<String>,
+    /// Nothing but keys says who may call: a policy would let some in, or shut some out, beside them.
+    pub policy: Option<String>,
     /// Whether AWS's own host name answers: there is no other.
     pub execute_api: bool,
     pub key_source: String,
@@ -37,6 +39,7 @@ pub struct RestApi {
 impl Resource for RestApi {
     const KIND: &'static str = "rest-api";
     const NEEDS: &'static [&'static str] = &[];
+    const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         vec![(
@@ -50,6 +53,7 @@ impl Resource for RestApi {
                         .to_owned(),
                 ),
                 endpoint_access: Some(EndpointAccessMode::Strict.as_str().to_owned()),
+                policy: None,
                 execute_api: true,
                 key_source: ApiKeySourceType::Header.as_str().to_owned(),
                 binary_types: Vec::new(),
@@ -60,44 +64,15 @@ impl Resource for RestApi {
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let Some(found) = reader.rest_api().await? else {
-            return Ok(Vec::new());
-        };
-        let api = found.api.clone();
-        let tags: Tags = sorted(api.tags);
-        let Some(id) = reader.stack.owned_id(&tags) else {
-            return Ok(Vec::new());
-        };
-        let mut binary_types = api.binary_media_types.unwrap_or_default();
-        binary_types.sort();
-        let mut endpoint_types: Vec<String> = api
-            .endpoint_configuration
-            .and_then(|endpoint| endpoint.types)
-            .unwrap_or_default()
-            .iter()
-            .map(|kind| kind.as_str().to_owned())
-            .collect();
-        endpoint_types.sort();
-        let root = api.root_resource_id.unwrap_or_default();
-        Ok(vec![Found::owned(
-            id.name,
-            attributes_of(reader.stack, &found.id, &root),
-            Self {
-                name: api.name.unwrap_or_default(),
-                endpoint_types,
-                security_policy: api.security_policy.map(|policy| policy.as_str().to_owned()),
-                endpoint_access: api
-                    .endpoint_access_mode
-                    .map(|mode| mode.as_str().to_owned()),
-                execute_api: !api.disable_execute_api_endpoint,
-                key_source: api
-                    .api_key_source
-                    .map_or_else(String::new, |source| source.as_str().to_owned()),
-                binary_types,
-                minimum_compression: api.minimum_compression_size,
-                tags: reader.stack.relevant(tags),
-            },
-        )])
+        if let Some(ours) = reader.rest_api().await? {
+            return Ok(vec![Self::read(reader.stack, &ours.api, true)]);
+        }
+        let apis = reader.rest_apis().await?.iter();
+        let prefix = reader.stack.prefix();
+        Ok(apis
+            .filter(|api| api.name.as_deref() == Some(&prefix))
+            .map(|api| Self::read(reader.stack, api, false))
+            .collect())
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
@@ -187,7 +162,48 @@ impl Resource for RestApi {
 }
 
 impl RestApi {
-    fn patches(&self, field: &str, found: &Self) -> Vec<aws_sdk_apigateway::types::PatchOperation> {
+    fn read(stack: &Stack, api: &types::RestApi, owned: bool) -> Found<Self> {
+        let api = api.clone();
+        let tags: Tags = sorted(api.tags);
+        let mut binary_types = api.binary_media_types.unwrap_or_default();
+        binary_types.sort();
+        let endpoint = api.endpoint_configuration.and_then(|e| e.types);
+        let mut endpoint_types: Vec<String> = endpoint
+            .unwrap_or_default()
+            .iter()
+            .map(|kind| kind.as_str().to_owned())
+            .collect();
+        endpoint_types.sort();
+        let id = api.id.unwrap_or_default();
+        let root = api.root_resource_id.unwrap_or_default();
+        Found {
+            name: "main".to_owned(),
+            owned,
+            attributes: attributes_of(stack, &id, &root),
+            value: Self {
+                name: api.name.unwrap_or_default(),
+                endpoint_types,
+                security_policy: api.security_policy.map(|policy| policy.as_str().to_owned()),
+                endpoint_access: api
+                    .endpoint_access_mode
+                    .map(|mode| mode.as_str().to_owned()),
+                // AWS gives it with its quotes escaped.
+                policy: api
+                    .policy
+                    .filter(|policy| !policy.is_empty())
+                    .map(|policy| policy.replace("\\\"", "\"")),
+                execute_api: !api.disable_execute_api_endpoint,
+                key_source: api
+                    .api_key_source
+                    .map_or_else(String::new, |source| source.as_str().to_owned()),
+                binary_types,
+                minimum_compression: api.minimum_compression_size,
+                tags: stack.relevant(tags),
+            },
+        }
+    }
+
+    fn patches(&self, field: &str, found: &Self) -> Vec<types::PatchOperation> {
         match field {
             "name" => vec![replace("/name", &self.name)],
             "endpoint_types" => found
@@ -209,6 +225,11 @@ impl RestApi {
                 .iter()
                 .map(|mode| replace("/endpointAccessMode", mode))
                 .collect(),
+            // An empty one takes it away.
+            "policy" => vec![replace(
+                "/policy",
+                &self.policy.as_deref().unwrap_or_default(),
+            )],
             "execute_api" => vec![replace("/disableExecuteApiEndpoint", &!self.execute_api)],
             "key_source" => vec![replace("/apiKeySource", &self.key_source)],
             "binary_types" => found
@@ -277,6 +298,7 @@ mod tests {
             endpoint_types: vec!["REGIONAL".to_owned()],
             security_policy: Some(security_policy.to_owned()),
             endpoint_access: Some("STRICT".to_owned()),
+            policy: None,
             execute_api: true,
             key_source: "HEADER".to_owned(),
             binary_types: Vec::new(),

@@ -1,11 +1,14 @@
 //! The stage: which deployment callers reach, how fast, and what is recorded of it.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use aws_sdk_apigateway::types::{self, Op, PatchOperation};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::time::Duration;
 
-use super::{Limit, NOT_FOUND, arn, is_busy, patch, replace, sorted, stage_path, stages, tag};
+use super::reading::stages;
+use super::{Limit, NOT_FOUND, arn, escaped, is_busy, patch, replace, sorted, stage_path, tag};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
@@ -31,6 +34,10 @@ pub struct Stage {
     pub cache: bool,
     /// Methods with settings of their own: none, or one could be logged or throttled otherwise.
     pub exceptions: Vec<String>,
+    /// Another deployment that some of the requests go to: none.
+    pub canary: Option<String>,
+    /// No integration reads any.
+    pub variables: BTreeMap<String, String>,
     pub tags: Tags,
 }
 
@@ -50,6 +57,7 @@ pub struct AccessLog {
 impl Resource for Stage {
     const KIND: &'static str = "stage";
     const NEEDS: &'static [&'static str] = &["rest-api", "deployment", "log-group", "api-account"];
+    const INTERRUPTS: Option<&'static str> = Some("every request");
     /// Under a new name it is made beside the old one.
     const SUPERSEDED: Option<usize> = Some(0);
 
@@ -83,6 +91,8 @@ impl Resource for Stage {
                 tracing: scope.config.function.tracing,
                 cache: false,
                 exceptions: Vec::new(),
+                canary: None,
+                variables: BTreeMap::new(),
                 tags: scope.tags(Self::KIND, "main"),
             },
         )]
@@ -96,7 +106,7 @@ impl Resource for Stage {
             .await?
             .into_iter()
             .map(|(name, stage)| {
-                let stage = Self::read(reader.stack, &api.id, stage);
+                let stage = Self::read(reader.stack, &api.id, stage.clone());
                 Found::owned(name, stage.attributes(reader.stack), stage)
             })
             .collect())
@@ -134,7 +144,7 @@ impl Resource for Stage {
             cx,
             fields
                 .into_iter()
-                .flat_map(|field| self.patches(field, &[]))
+                .flat_map(|field| self.patches(field, self))
                 .collect(),
         )
         .await?;
@@ -152,7 +162,7 @@ impl Resource for Stage {
         }
         let patches = changed
             .iter()
-            .flat_map(|field| self.patches(field, &found.value.exceptions));
+            .flat_map(|field| self.patches(field, &found.value));
         self.change(cx, patches.collect()).await?;
         Ok(found.attributes.clone())
     }
@@ -202,6 +212,10 @@ impl Stage {
             tracing: stage.tracing_enabled,
             cache: stage.cache_cluster_enabled || all.is_some_and(|all| all.caching_enabled),
             exceptions: settings.into_keys().collect(),
+            canary: stage
+                .canary_settings
+                .map(|canary| canary.deployment_id.unwrap_or_default()),
+            variables: sorted(stage.variables),
             tags: stack.relevant(sorted(stage.tags)),
         }
     }
@@ -214,8 +228,8 @@ impl Stage {
         attributes([("id", &self.name), ("arn", &arn(stack, &self.path()))])
     }
 
-    /// What brings one field to its wanted value. `exceptions` are the method settings to remove.
-    fn patches(&self, field: &str, exceptions: &[String]) -> Vec<PatchOperation> {
+    /// What brings one field from its found value to the wanted one.
+    fn patches(&self, field: &str, found: &Self) -> Vec<PatchOperation> {
         match field {
             "deployment" => vec![replace("/deploymentId", &self.deployment)],
             "throttle" => vec![
@@ -239,9 +253,16 @@ impl Stage {
                 replace("/cacheClusterEnabled", &self.cache),
                 replace("/*/*/caching/enabled", &self.cache),
             ],
-            "exceptions" => exceptions
+            "exceptions" => found
+                .exceptions
                 .iter()
                 .map(|method| patch(Op::Remove, format!("/{}", pointer(method)), None))
+                .collect(),
+            "canary" => vec![patch(Op::Remove, "/canarySettings", None)],
+            "variables" => found
+                .variables
+                .keys()
+                .map(|name| patch(Op::Remove, format!("/variables/{}", escaped(name)), None))
                 .collect(),
             _ => Vec::new(),
         }

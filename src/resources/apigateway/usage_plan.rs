@@ -1,14 +1,19 @@
 //! How much each key may ask of the API.
 
+use std::future::Future;
+use std::time::Duration;
+
 use aws_sdk_apigateway::types::{
     self, ApiStage, Op, PatchOperation, QuotaPeriodType, QuotaSettings, ThrottleSettings,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Limit, NOT_FOUND, patch, plans, replace, sorted, tag, whole, write};
+use super::reading::plans;
+use super::{Limit, NOT_FOUND, is_busy, patch, replace, sorted, tag, whole};
+use crate::aws::patience::patiently;
 use crate::aws::{During, Emulator, Optional, Reader};
 use crate::config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
@@ -34,6 +39,7 @@ pub struct Quota {
 impl Resource for UsagePlan {
     const KIND: &'static str = "usage-plan";
     const NEEDS: &'static [&'static str] = &["rest-api", "stage"];
+    const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let plan = &scope.config.api.usage_plan;
@@ -62,13 +68,11 @@ impl Resource for UsagePlan {
         Ok(plans(reader)
             .await?
             .into_iter()
-            .map(|(name, plan)| {
-                let id = plan.id.clone().unwrap_or_default();
-                Found::owned(
-                    name,
-                    attributes([("id", &id)]),
-                    Self::read(reader.stack, plan),
-                )
+            .map(|(claim, plan)| Found {
+                name: claim.name,
+                owned: claim.owned,
+                attributes: attributes([("id", plan.id.as_deref().unwrap_or_default())]),
+                value: Self::read(reader.stack, plan.clone()),
             })
             .collect())
     }
@@ -100,7 +104,7 @@ impl Resource for UsagePlan {
             .set_throttle(throttle)
             .set_quota(quota)
             .set_tags(Some(self.tags.clone().into_iter().collect()));
-        let made = write(cx, || async {
+        let made = staged(cx, || async {
             call.clone().send().await.during("CreateUsagePlan", cx.id)
         })
         .await?;
@@ -117,7 +121,11 @@ impl Resource for UsagePlan {
         if changed.iter().any(|field| field == "tags") {
             tag(cx, &format!("usageplans/{id}"), &self.tags).await?;
         }
-        if cx.aws.emulator == Some(Emulator::MiniStack) && changed.iter().any(|f| f != "tags") {
+        let patched_badly =
+            |field: &String| matches!(field.as_str(), "quota" | "stages" | "throttle");
+        if matches!(cx.aws.emulator, Some(Emulator::MiniStack | Emulator::Moto))
+            && changed.iter().any(patched_badly)
+        {
             return self.remake(cx, found).await;
         }
         let patches = changed
@@ -127,7 +135,7 @@ impl Resource for UsagePlan {
         Ok(found.attributes.clone())
     }
 
-    /// A plan goes only when no stage is in it.
+    /// A plan goes only when no stage is in it, which shows a moment after the last is taken out.
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let id = found.aws_id();
         let detached = found
@@ -139,9 +147,14 @@ impl Resource for UsagePlan {
             .await
             .unless(&[NOT_FOUND])?;
         let call = cx.aws.apigateway.delete_usage_plan().usage_plan_id(id);
-        write(cx, || async {
-            call.clone().send().await.during("DeleteUsagePlan", cx.id)
-        })
+        patiently(
+            cx.events,
+            cx.id,
+            "the plan to let go of its stages",
+            Duration::from_mins(15),
+            |error| is_busy(error) || error.is("BadRequestException", "API Stages associated"),
+            || async { call.clone().send().await.during("DeleteUsagePlan", cx.id) },
+        )
         .await
         .unless(&[NOT_FOUND])?;
         Ok(())
@@ -149,8 +162,9 @@ impl Resource for UsagePlan {
 }
 
 impl UsagePlan {
-    /// `MiniStack` stores a patched number as text, and can then no longer list its plans. So
-    /// there the plan is made anew, with the same keys in it.
+    /// Emulators store a patched number or stage as text, and can then no longer list their plans.
+    /// So there the plan is made anew, with our keys in it. Wherever that is cut short, the next run
+    /// finds a plan that differs, or none, and keys that are missing.
     async fn remake(&self, cx: &Cx<'_>, found: &Found<Self>) -> Result<Attributes> {
         let gateway = &cx.aws.apigateway;
         let keys = gateway
@@ -161,7 +175,11 @@ impl UsagePlan {
             .during("GetUsagePlanKeys", cx.id)?;
         Self::delete(cx, found).await?;
         let attributes = self.create(cx).await?;
-        for key in keys.items() {
+        let ours = |key: &&types::UsagePlanKey| {
+            let name = key.name.as_deref().unwrap_or_default();
+            cx.stack.logical(name).is_some()
+        };
+        for key in keys.items().iter().filter(ours) {
             gateway
                 .create_usage_plan_key()
                 .set_usage_plan_id(attributes.get("id").cloned())
@@ -250,6 +268,26 @@ impl UsagePlan {
     }
 }
 
+/// Makes a call that names stages: a new one is not known everywhere at once.
+async fn staged<T, F>(cx: &Cx<'_>, attempt: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let unknown = |error: &Error| {
+        error.is("BadRequestException", "Invalid API Stage")
+            || error.is(NOT_FOUND, "API Stage not found")
+    };
+    patiently(
+        cx.events,
+        cx.id,
+        "usage plans to know the stage",
+        Duration::from_mins(15),
+        |error| is_busy(error) || unknown(error),
+        attempt,
+    )
+    .await
+}
+
 /// In one call: there may be one in twenty seconds.
 async fn change(cx: &Cx<'_>, id: &str, patches: Vec<PatchOperation>) -> Result<()> {
     if patches.is_empty() {
@@ -261,7 +299,7 @@ async fn change(cx: &Cx<'_>, id: &str, patches: Vec<PatchOperation>) -> Result<(
         .update_usage_plan()
         .usage_plan_id(id)
         .set_patch_operations(Some(patches));
-    write(cx, || async {
+    staged(cx, || async {
         call.clone().send().await.during("UpdateUsagePlan", cx.id)
     })
     .await?;

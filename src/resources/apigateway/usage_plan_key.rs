@@ -1,14 +1,16 @@
 //! Which keys the plan admits.
 
+use std::collections::BTreeMap;
+
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::{NOT_FOUND, listed, plans, write};
+use super::reading::{keys, listed, plans};
+use super::{NOT_FOUND, write};
 use crate::aws::{During, Optional, Reader};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, Resource, Scope};
-use crate::stack::Stack;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UsagePlanKey {
@@ -19,6 +21,7 @@ pub struct UsagePlanKey {
 impl Resource for UsagePlanKey {
     const KIND: &'static str = "usage-plan-key";
     const NEEDS: &'static [&'static str] = &["usage-plan", "api-key"];
+    const INTERRUPTS: Option<&'static str> = Some("every call with this key");
     /// The old key and the new one, where one is taking the other's place.
     const SUPERSEDED: Option<usize> = Some(0);
 
@@ -35,12 +38,16 @@ impl Resource for UsagePlanKey {
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let ids = plans(reader)
-            .await?
-            .into_iter()
-            .filter_map(|(_, plan)| plan.id);
-        let found = try_join_all(ids.map(|plan| Self::of_plan(reader, plan))).await?;
-        Ok(found.into_iter().flatten().collect())
+        let (keys, plans) = tokio::try_join!(keys(reader), plans(reader))?;
+        let names = keys.into_iter().map(|(id, (claim, key))| {
+            let name = claim.map(|claim| claim.name).or_else(|| key.name.clone());
+            (id, name.filter(|name| !name.is_empty()))
+        });
+        let names: BTreeMap<&str, Option<String>> = names.collect();
+        let plans = plans.into_iter().filter(|(claim, _)| claim.owned);
+        let reads =
+            plans.filter_map(|(_, plan)| Some(Self::of_plan(reader, plan.id.as_ref()?, &names)));
+        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
@@ -58,10 +65,10 @@ impl Resource for UsagePlanKey {
                 .during("CreateUsagePlanKey", cx.id)
         })
         .await;
-        match made {
-            // It is in the plan already: a creation whose answer was lost.
-            Err(error) if is_there(&error) => {}
-            other => drop(other?),
+        if let Err(error) = made
+            && (error.code() != Some("ConflictException") || !self.is_there(cx).await?)
+        {
+            return Err(error);
         }
         Ok(attributes([("id", &self.key)]))
     }
@@ -98,68 +105,48 @@ impl Resource for UsagePlanKey {
 }
 
 impl UsagePlanKey {
-    /// The answer holds the keys' values: nothing but id and name is taken from it.
-    async fn of_plan(reader: &Reader<'_>, plan: String) -> Result<Vec<Found<Self>>> {
+    /// A key of another name is one too many. One that is no key any more is passed over. The
+    /// answer holds the keys' values: nothing but the id is taken from it.
+    async fn of_plan(
+        reader: &Reader<'_>,
+        plan: &str,
+        names: &BTreeMap<&str, Option<String>>,
+    ) -> Result<Vec<Found<Self>>> {
         let read = reader
             .aws
             .apigateway
             .get_usage_plan_keys()
-            .usage_plan_id(&plan)
+            .usage_plan_id(plan)
             .limit(500)
             .into_paginator()
             .items()
             .send()
             .collect::<Result<Vec<_>, _>>()
             .await
-            .during("GetUsagePlanKeys", &plan);
+            .during("GetUsagePlanKeys", plan);
         Ok(listed(read)?
             .into_iter()
             .filter_map(|entry| {
                 let key = entry.id?;
-                let name = key_name(reader.stack, entry.name.as_deref().unwrap_or_default());
+                let name = names.get(key.as_str())?.as_ref().unwrap_or(&key);
                 Some(Found::owned(
-                    name.unwrap_or(&key),
+                    name,
                     attributes([("id", &key)]),
                     Self {
-                        plan: plan.clone(),
+                        plan: plan.to_owned(),
                         key: key.clone(),
                     },
                 ))
             })
             .collect())
     }
-}
 
-fn is_there(error: &Error) -> bool {
-    error.is("ConflictException", "already")
-}
-
-/// The logical name in a key's name, `{prefix}-{name}-v{version}`; none where the key is not ours.
-fn key_name<'a>(stack: &Stack, name: &'a str) -> Option<&'a str> {
-    let (name, version) = stack.logical(name)?.rsplit_once("-v")?;
-    version.parse::<u32>().is_ok().then_some(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stack::Tags;
-
-    #[test]
-    fn keys_are_known_by_their_versioned_names() {
-        let stack = Stack {
-            name: "demo".to_owned(),
-            environment: "prod".to_owned(),
-            region: "us-east-1".to_owned(),
-            account: "123456789012".to_owned(),
-            tags: Tags::new(),
-        };
-        assert_eq!(key_name(&stack, "demo-prod-chatbot-v1"), Some("chatbot"));
-        assert_eq!(
-            key_name(&stack, "demo-prod-mobile-v2-v12"),
-            Some("mobile-v2")
-        );
-        assert_eq!(key_name(&stack, "demo-prod-chatbot"), None);
-        assert_eq!(key_name(&stack, "other-v1"), None);
+    /// Whether the plan has the key: a conflict can be that, or that the key is in another plan of
+    /// the same stage.
+    async fn is_there(&self, cx: &Cx<'_>) -> Result<bool> {
+        let call = cx.aws.apigateway.get_usage_plan_key();
+        let call = call.usage_plan_id(&self.plan).key_id(&self.key);
+        let read = call.send().await.during("GetUsagePlanKey", cx.id);
+        Ok(read.unless(&[NOT_FOUND])?.is_some())
     }
 }

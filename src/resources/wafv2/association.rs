@@ -19,6 +19,7 @@ pub struct WebAclAssociation {
 impl Resource for WebAclAssociation {
     const KIND: &'static str = "web-acl-association";
     const NEEDS: &'static [&'static str] = &["stage", "web-acl"];
+    const INTERRUPTS: Option<&'static str> = Some("the firewall's protection");
     /// A stage under a new name stands beside the old one for a while.
     const SUPERSEDED: Option<usize> = Some(0);
 

@@ -1,6 +1,8 @@
 //! The web ACL in front of the API.
 
 pub mod association;
+#[cfg(test)]
+mod refusals;
 mod rule;
 pub mod web_acl;
 
@@ -42,6 +44,7 @@ fn is_spreading(error: &Error) -> bool {
             "WAFUnavailableEntityException"
                 | "WAFInternalErrorException"
                 | "WAFTagOperationException"
+                | "WAFTagOperationInternalErrorException"
         )
     )
 }

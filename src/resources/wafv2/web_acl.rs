@@ -10,7 +10,7 @@ use super::{NOT_FOUND, settled};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
-use crate::resources::{Cx, Found, OnChange, Resource, Scope};
+use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
 
 /// The answer to a block is the API's own gateway response, `WAF_FILTERED`.
@@ -29,6 +29,7 @@ pub struct WebAcl {
 impl Resource for WebAcl {
     const KIND: &'static str = "web-acl";
     const NEEDS: &'static [&'static str] = &[];
+    const INTERRUPTS: Option<&'static str> = Some("the firewall's protection");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let waf = &scope.config.waf;
@@ -99,13 +100,6 @@ impl Resource for WebAcl {
         }])
     }
 
-    fn on_change(field: &str) -> OnChange {
-        match field {
-            "name" => OnChange::Supersede,
-            _ => OnChange::InPlace,
-        }
-    }
-
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
         let call = cx
             .aws
@@ -117,14 +111,19 @@ impl Resource for WebAcl {
             .set_rules(Some(self.rules(cx)?))
             .visibility_config(self.visibility(cx)?)
             .set_tags(Some(waf_tags(cx, &self.tags)?));
-        let summary = settled(
+        let made = settled(
             cx,
             "WAF to have its rules everywhere",
             |_| false,
             || async { call.clone().send().await.during("CreateWebACL", cx.id) },
         )
-        .await?
-        .summary;
+        .await;
+        let summary = match made {
+            Err(error) if error.code() == Some("WAFDuplicateItemException") => {
+                return self.take_up(cx, error).await;
+            }
+            made => made?.summary,
+        };
         let (id, arn) = summary
             .map(|summary| (summary.id, summary.arn))
             .unwrap_or_default();
@@ -141,14 +140,17 @@ impl Resource for WebAcl {
         changed: &[String],
     ) -> Result<Attributes> {
         if changed.iter().any(|field| field == "tags") {
-            cx.aws
-                .waf
-                .tag_resource()
+            let call = cx.aws.waf.tag_resource();
+            let call = call
                 .resource_arn(found.attribute("arn"))
-                .set_tags(Some(waf_tags(cx, &self.tags)?))
-                .send()
-                .await
-                .during("TagResource", cx.id)?;
+                .set_tags(Some(waf_tags(cx, &self.tags)?));
+            settled(
+                cx,
+                "WAF to take the tags",
+                |_| false,
+                || async { call.clone().send().await.during("TagResource", cx.id) },
+            )
+            .await?;
         }
         if changed.iter().any(|field| field != "tags") {
             let call = cx
@@ -215,6 +217,17 @@ impl WebAcl {
             samples: visibility.is_some_and(VisibilityConfig::sampled_requests_enabled),
             tags,
         }
+    }
+
+    /// Goes on with the ACL that a creation left whose answer was lost. `error` stands where it is
+    /// not ours.
+    async fn take_up(&self, cx: &Cx<'_>, error: Error) -> Result<Attributes> {
+        let found = Self::find(&Reader::new(cx.aws, cx.stack)).await?;
+        let Some(ours) = found.into_iter().find(|acl| acl.owned) else {
+            return Err(error);
+        };
+        let all = ["rules", "tags"].map(str::to_owned);
+        self.update(cx, &ours, &all).await
     }
 
     fn rules(&self, cx: &Cx<'_>) -> Result<Vec<types::Rule>> {
