@@ -5,15 +5,25 @@ use wmctl::aws::Emulator::{MiniStack, Moto};
 
 use super::{Account, Deed, Deletion, Drift, Rows, drift};
 
-/// Why moto takes no part in some rows.
+/// Why MiniStack takes no part in some rows.
+const UNREADABLE: &str =
+    "keeps a patched number, boolean or list as text, which is not API Gateway's";
+/// Why moto takes no part in some.
 const NO_PATCH: &str = "answers 500 to the change, or passes it over";
 
 pub fn rows() -> Rows {
     Rows {
-        drifts: [api(), definition(), stage(), plan_and_keys(), extras()]
-            .into_iter()
-            .flatten()
-            .collect(),
+        drifts: [
+            api(),
+            method_of_the_path(),
+            around_the_method(),
+            stage(),
+            plan_and_keys(),
+            extras(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         deletions: deletions(),
         fixed: &[
             (
@@ -60,7 +70,7 @@ fn api() -> Vec<Drift> {
             Box::pin(patch_api(a, "/policy", policy))
         }),
         Drift {
-            except: &[(Moto, "takes any text for true")],
+            except: &[(MiniStack, UNREADABLE), (Moto, "takes any text for true")],
             ..drift("rest-api/main", "execute_api", |a| {
                 Box::pin(patch_api(a, "/disableExecuteApiEndpoint", "true"))
             })
@@ -69,19 +79,18 @@ fn api() -> Vec<Drift> {
             Box::pin(patch_api(a, "/apiKeySource", "AUTHORIZER"))
         }),
         Drift {
-            except: &[(Moto, NO_PATCH)],
-            // A slash in it would stay escaped on MiniStack.
+            except: &[(MiniStack, UNREADABLE), (Moto, NO_PATCH)],
             ..drift("rest-api/main", "binary_types", |a| {
                 Box::pin(async move {
                     let call = a.aws.apigateway.update_rest_api();
                     let call = call.rest_api_id(a.id("rest-api/main"));
-                    let patch = patch(Op::Add, "/binaryMediaTypes/image", "");
+                    let patch = patch(Op::Add, "/binaryMediaTypes/image~1png", "");
                     call.patch_operations(patch).send().await.unwrap();
                 })
             })
         },
         Drift {
-            except: &[(Moto, NO_PATCH)],
+            except: &[(MiniStack, UNREADABLE), (Moto, NO_PATCH)],
             ..drift("rest-api/main", "minimum_compression", |a| {
                 Box::pin(patch_api(a, "/minimumCompressionSize", "1024"))
             })
@@ -92,7 +101,7 @@ fn api() -> Vec<Drift> {
     ]
 }
 
-fn definition() -> Vec<Drift> {
+fn method_of_the_path() -> Vec<Drift> {
     vec![
         drift("method/chatbot-post", "api_key_required", |a| {
             Box::pin(method(a, |m| m.api_key_required = Some(false)))
@@ -127,6 +136,12 @@ fn definition() -> Vec<Drift> {
         drift("method/chatbot-post", "integration", |a| {
             Box::pin(integration(a, "POST", IntegrationType::Mock, "x"))
         }),
+    ]
+}
+
+/// What the method stands on, and what it is published with.
+fn around_the_method() -> Vec<Drift> {
+    vec![
         Drift {
             except: &[(Moto, NO_PATCH)],
             ..drift("model/request", "schema", |a| {
@@ -172,17 +187,20 @@ fn definition() -> Vec<Drift> {
         }),
         drift("gateway-response/THROTTLED", "status", |a| {
             Box::pin(gateway_response(a, |answer| {
-                answer.status = "418".to_owned()
+                "418".clone_into(&mut answer.status);
             }))
         }),
         drift("gateway-response/THROTTLED", "headers", |a| {
             Box::pin(gateway_response(a, |answer| answer.headers.clear()))
         }),
         drift("gateway-response/THROTTLED", "bodies", |a| {
-            Box::pin(gateway_response(a, |answer| answer.body = "no".to_owned()))
+            Box::pin(gateway_response(a, |answer| {
+                "no".clone_into(&mut answer.body)
+            }))
         }),
         Drift {
-            action: "supersede",
+            // One is made beside it, and it goes.
+            action: "delete",
             also: &["stage/main"],
             except: &[(Moto, NO_PATCH)],
             ..drift("deployment/current", "description", |a| {
@@ -235,11 +253,8 @@ fn stage() -> Vec<Drift> {
             })
         },
         in_place("canary", |a| {
-            Box::pin(async move {
-                let other = a.id("deployment/current");
-                patch_stage(a, "/canarySettings/percentTraffic", "50").await;
-                patch_stage(a, "/canarySettings/deploymentId", other).await;
-            })
+            let other = a.id("deployment/current");
+            Box::pin(patch_stage(a, "/canarySettings/deploymentId", other))
         }),
         in_place("variables", |a| {
             Box::pin(patch_stage(a, "/variables/function", "other"))
@@ -261,7 +276,6 @@ fn stage() -> Vec<Drift> {
 }
 
 fn plan_and_keys() -> Vec<Drift> {
-    const UNREADABLE: &str = "keeps a patched number as text, and cannot list it any more";
     vec![
         drift("api-key/chatbot", "name", |a| {
             Box::pin(patch_key(a, "/name", "other"))
@@ -367,6 +381,41 @@ fn extras() -> Vec<Drift> {
     ]
 }
 
+/// What an API takes along, and what names it.
+const BELOW_THE_API: &[&str] = &[
+    "api-resource/chatbot",
+    "deployment/current",
+    "function-permission/chatbot-live-api",
+    "gateway-response/ACCESS_DENIED",
+    "gateway-response/API_CONFIGURATION_ERROR",
+    "gateway-response/AUTHORIZER_CONFIGURATION_ERROR",
+    "gateway-response/AUTHORIZER_FAILURE",
+    "gateway-response/BAD_REQUEST_BODY",
+    "gateway-response/BAD_REQUEST_PARAMETERS",
+    "gateway-response/DEFAULT_4XX",
+    "gateway-response/DEFAULT_5XX",
+    "gateway-response/EXPIRED_TOKEN",
+    "gateway-response/INTEGRATION_FAILURE",
+    "gateway-response/INTEGRATION_TIMEOUT",
+    "gateway-response/INVALID_API_KEY",
+    "gateway-response/INVALID_SIGNATURE",
+    "gateway-response/MISSING_AUTHENTICATION_TOKEN",
+    "gateway-response/QUOTA_EXCEEDED",
+    "gateway-response/REQUEST_TOO_LARGE",
+    "gateway-response/RESOURCE_NOT_FOUND",
+    "gateway-response/THROTTLED",
+    "gateway-response/UNAUTHORIZED",
+    "gateway-response/UNSUPPORTED_MEDIA_TYPE",
+    "gateway-response/WAF_FILTERED",
+    "log-group/api-execution",
+    "method/chatbot-post",
+    "model/request",
+    "request-validator/body",
+    "stage/main",
+    "usage-plan/main",
+    "web-acl-association/stage",
+];
+
 const fn deletion(id: &'static str, also: &'static [&'static str], deed: Deed) -> Deletion {
     Deletion {
         id,
@@ -466,7 +515,11 @@ fn deletions() -> Vec<Deletion> {
         ),
         deletion(
             "api-key/chatbot",
-            &["usage-plan-key/chatbot", "secret/api-key-chatbot"],
+            &[
+                "usage-plan-key/chatbot",
+                "secret/api-key-chatbot",
+                "secret/api-keys",
+            ],
             delete!(delete_api_key, api_key = "api-key/chatbot"),
         ),
         deletion(
@@ -480,7 +533,7 @@ fn deletions() -> Vec<Deletion> {
         ),
         deletion(
             "rest-api/main",
-            &["everything/below"],
+            BELOW_THE_API,
             delete!(delete_rest_api, rest_api_id = "rest-api/main"),
         ),
     ]
@@ -488,8 +541,8 @@ fn deletions() -> Vec<Deletion> {
 
 fn patch(op: Op, path: &str, value: &str) -> PatchOperation {
     let value = (!value.is_empty() || op == Op::Replace).then(|| value.to_owned());
-    let patch = PatchOperation::builder().op(op).path(path);
-    patch.set_value(value).build()
+    let operation = PatchOperation::builder().op(op).path(path);
+    operation.set_value(value).build()
 }
 
 async fn patch_api(account: &Account, path: &str, value: &str) {

@@ -10,110 +10,11 @@ use super::{Account, Deletion, Drift, Rows, drift};
 
 pub fn rows() -> Rows {
     Rows {
-        drifts: vec![
-            drift("web-acl/main", "allow", |a| {
-                Box::pin(change(a, |acl| {
-                    let block = BlockAction::builder().build();
-                    acl.default_action = Some(DefaultAction::builder().block(block).build());
-                }))
-            }),
-            drift("web-acl/main", "metric", |a| {
-                Box::pin(change(a, |acl| {
-                    seen(acl).metric_name = "other".to_owned();
-                }))
-            }),
-            drift("web-acl/main", "metrics", |a| {
-                Box::pin(change(a, |acl| {
-                    seen(acl).cloud_watch_metrics_enabled = false
-                }))
-            }),
-            drift("web-acl/main", "samples", |a| {
-                Box::pin(change(a, |acl| seen(acl).sampled_requests_enabled = false))
-            }),
-            // A rule that is gone.
-            drift("web-acl/main", "rules", |a| {
-                Box::pin(change(a, |acl| {
-                    rules(acl).pop();
-                }))
-            }),
-            // One too many, which lets everything through before the others look at it.
-            drift("web-acl/main", "rules", |a| {
-                Box::pin(change(a, |acl| {
-                    let mut extra = named(acl, "rate").clone();
-                    extra.name = "extra".to_owned();
-                    extra.priority = 0;
-                    let allow = AllowAction::builder().build();
-                    extra.action = Some(RuleAction::builder().allow(allow).build());
-                    rules(acl).push(extra);
-                }))
-            }),
-            // One that only counts.
-            drift("web-acl/main", "rules", |a| {
-                Box::pin(change(a, |acl| {
-                    let count = CountAction::builder().build();
-                    let count = OverrideAction::builder().count(count).build();
-                    named(acl, "sqli").override_action = Some(count);
-                }))
-            }),
-            // One with another limit.
-            drift("web-acl/main", "rules", |a| {
-                Box::pin(change(a, |acl| {
-                    let statement = named(acl, "rate").statement.as_mut().unwrap();
-                    statement.rate_based_statement.as_mut().unwrap().limit = 1_000_000;
-                }))
-            }),
-            // One whose exceptions from blocking are more than ours.
-            drift("web-acl/main", "rules", |a| {
-                Box::pin(change(a, |acl| {
-                    let statement = named(acl, "common").statement.as_mut().unwrap();
-                    let group = statement.managed_rule_group_statement.as_mut().unwrap();
-                    let counted = group.rule_action_overrides.as_mut().unwrap();
-                    let mut more = counted[0].clone();
-                    more.name = "NoUserAgent_HEADER".to_owned();
-                    counted.push(more);
-                }))
-            }),
-            drift("web-acl/main", "tags.owner", |a| {
-                Box::pin(async move {
-                    let tag = Tag::builder().key("owner").value("other").build().unwrap();
-                    let call = a.aws.waf.tag_resource().resource_arn(arn(a).await);
-                    call.tags(tag).send().await.unwrap();
-                })
-            }),
-            Drift {
-                except: &[(Moto, "keeps the first ACL beside the second")],
-                ..drift("web-acl-association/stage", "web_acl", |a| {
-                    Box::pin(async move {
-                        let other = other_acl(a).await;
-                        let call = a.aws.waf.associate_web_acl().web_acl_arn(other);
-                        let call = call.resource_arn(a.id("web-acl-association/stage"));
-                        call.send().await.unwrap();
-                    })
-                })
-            },
-        ],
-        deletions: vec![
-            Deletion {
-                id: "web-acl-association/stage",
-                also: &[],
-                except: &[],
-                deed: |a| Box::pin(disassociate(a)),
-            },
-            Deletion {
-                id: "web-acl/main",
-                also: &["web-acl-association/stage"],
-                except: &[],
-                deed: |a| {
-                    Box::pin(async move {
-                        disassociate(a).await;
-                        let (acl, token) = read(a).await;
-                        let call = a.aws.waf.delete_web_acl().scope(Scope::Regional);
-                        let call = call.name(acl.name).id(acl.id).lock_token(token);
-                        call.send().await.unwrap();
-                    })
-                },
-            },
-        ],
+        drifts: [acl(), rule_rows(), association()]
+            .into_iter()
+            .flatten()
+            .collect(),
+        deletions: deletions(),
         fixed: &[
             ("web-acl", "name", "an ACL keeps its name"),
             (
@@ -124,6 +25,126 @@ pub fn rows() -> Rows {
         ],
         lasting: &[],
     }
+}
+
+fn acl() -> Vec<Drift> {
+    vec![
+        drift("web-acl/main", "allow", |a| {
+            Box::pin(change(a, |acl| {
+                let block = BlockAction::builder().build();
+                acl.default_action = Some(DefaultAction::builder().block(block).build());
+            }))
+        }),
+        drift("web-acl/main", "metric", |a| {
+            Box::pin(change(a, |acl| {
+                "other".clone_into(&mut seen(acl).metric_name);
+            }))
+        }),
+        drift("web-acl/main", "metrics", |a| {
+            Box::pin(change(a, |acl| {
+                seen(acl).cloud_watch_metrics_enabled = false;
+            }))
+        }),
+        drift("web-acl/main", "samples", |a| {
+            Box::pin(change(a, |acl| {
+                seen(acl).sampled_requests_enabled = false;
+            }))
+        }),
+        drift("web-acl/main", "tags.owner", |a| {
+            Box::pin(async move {
+                let tag = Tag::builder().key("owner").value("other").build().unwrap();
+                let call = a.aws.waf.tag_resource().resource_arn(arn(a).await);
+                call.tags(tag).send().await.unwrap();
+            })
+        }),
+    ]
+}
+
+fn rule_rows() -> Vec<Drift> {
+    vec![
+        // A rule that is gone.
+        drift("web-acl/main", "rules", |a| {
+            Box::pin(change(a, |acl| {
+                rules(acl).pop();
+            }))
+        }),
+        // One too many, which lets everything through before the others look at it.
+        drift("web-acl/main", "rules", |a| {
+            Box::pin(change(a, |acl| {
+                let mut extra = named(acl, "rate").clone();
+                "extra".clone_into(&mut extra.name);
+                extra.priority = 0;
+                let allow = AllowAction::builder().build();
+                extra.action = Some(RuleAction::builder().allow(allow).build());
+                rules(acl).push(extra);
+            }))
+        }),
+        // One that only counts.
+        drift("web-acl/main", "rules", |a| {
+            Box::pin(change(a, |acl| {
+                let count = CountAction::builder().build();
+                let count = OverrideAction::builder().count(count).build();
+                named(acl, "sqli").override_action = Some(count);
+            }))
+        }),
+        // One with another limit.
+        drift("web-acl/main", "rules", |a| {
+            Box::pin(change(a, |acl| {
+                let statement = named(acl, "rate").statement.as_mut().unwrap();
+                statement.rate_based_statement.as_mut().unwrap().limit = 1_000_000;
+            }))
+        }),
+        // One whose exceptions from blocking are more than ours.
+        drift("web-acl/main", "rules", |a| {
+            Box::pin(change(a, |acl| {
+                let statement = named(acl, "common").statement.as_mut().unwrap();
+                let group = statement.managed_rule_group_statement.as_mut().unwrap();
+                let counted = group.rule_action_overrides.as_mut().unwrap();
+                let mut more = counted[0].clone();
+                "NoUserAgent_HEADER".clone_into(&mut more.name);
+                counted.push(more);
+            }))
+        }),
+    ]
+}
+
+fn association() -> Vec<Drift> {
+    vec![Drift {
+        except: &[(Moto, "keeps the first ACL beside the second")],
+        ..drift("web-acl-association/stage", "web_acl", |a| {
+            Box::pin(async move {
+                let other = other_acl(a).await;
+                let call = a.aws.waf.associate_web_acl().web_acl_arn(other);
+                let call = call.resource_arn(a.id("web-acl-association/stage"));
+                call.send().await.unwrap();
+            })
+        })
+    }]
+}
+
+fn deletions() -> Vec<Deletion> {
+    vec![
+        Deletion {
+            id: "web-acl-association/stage",
+            also: &[],
+            except: &[],
+            deed: |a| Box::pin(disassociate(a)),
+        },
+        Deletion {
+            id: "web-acl/main",
+            also: &["web-acl-association/stage"],
+            except: &[],
+            deed: |a| {
+                Box::pin(async move {
+                    disassociate(a).await;
+                    let (acl, token) = read(a).await;
+                    let call = a.aws.waf.delete_web_acl().scope(Scope::Regional);
+                    let call = call.name(acl.name).id(acl.id).lock_token(token);
+                    call.send().await.unwrap();
+                })
+            },
+        },
+    ]
 }
 
 async fn read(account: &Account) -> (WebAcl, String) {
