@@ -131,3 +131,68 @@ impl std::error::Error for Error {
         self.source.as_ref().map(|source| source.as_ref() as _)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::Kind;
+
+    /// Every kind; the match makes sure that a new one is not forgotten.
+    fn kinds() -> Vec<Kind> {
+        let next = |kind| match kind {
+            Kind::Config => Some(Kind::Usage),
+            Kind::Usage => Some(Kind::Environment),
+            Kind::Environment => Some(Kind::Access),
+            Kind::Access => Some(Kind::Refused),
+            Kind::Refused => Some(Kind::Failed),
+            Kind::Failed => Some(Kind::Interrupted),
+            Kind::Interrupted => None,
+        };
+        std::iter::successors(Some(Kind::Config), |kind| next(*kind)).collect()
+    }
+
+    /// The exit codes that may occur: 0 for success, and one for each kind.
+    fn codes() -> BTreeSet<u8> {
+        let codes: Vec<u8> = kinds().into_iter().map(Kind::exit_code).collect();
+        let all: BTreeSet<u8> = codes.iter().copied().chain([0]).collect();
+        assert_eq!(all.len(), codes.len() + 1, "two kinds share an exit code");
+        all
+    }
+
+    /// The numbers in the first column of the table under `heading`.
+    fn table(document: &str, heading: &str) -> BTreeSet<u8> {
+        let (_, section) = document.split_once(heading).unwrap();
+        let rows = section
+            .lines()
+            .skip(1)
+            .take_while(|line| !line.starts_with('#'));
+        rows.filter_map(|row| row.split('|').nth(1)?.trim().parse().ok())
+            .collect()
+    }
+
+    #[test]
+    fn the_readme_lists_every_exit_code() {
+        let readme = include_str!("../README.md");
+        assert_eq!(table(readme, "## Exit codes"), codes());
+    }
+
+    #[test]
+    fn the_help_lists_every_exit_code() {
+        let help = crate::cli::Cli::command().render_long_help().to_string();
+        let (_, list) = help.split_once("Exit codes:").unwrap();
+        let numbers = list.split_whitespace().filter_map(|word| word.parse().ok());
+        assert_eq!(numbers.collect::<BTreeSet<u8>>(), codes());
+    }
+
+    #[test]
+    fn scripts_are_told_each_kind_and_its_exit_code() {
+        let document = include_str!("../docs/plan-json.md");
+        for kind in kinds() {
+            let row = format!("| `{}` | {} |", kind.name(), kind.exit_code());
+            assert!(document.contains(&row), "docs/plan-json.md lacks {row}");
+        }
+    }
+}

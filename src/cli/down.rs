@@ -7,12 +7,12 @@ use clap::Args;
 use super::Global;
 use super::change::{Changing, carry_out};
 use super::session::{Build, Session, View, parse_ids};
-use super::up::{conclude, outcome_json, outcome_text};
+use super::up::conclude;
 use crate::apply::Outcome;
 use crate::error::Result;
 use crate::object::Ids;
 use crate::plan;
-use crate::report::{plan_json, plan_text};
+use crate::report::{outcome_json, plan_json};
 
 /// Remove the stack, but for what holds data
 ///
@@ -41,7 +41,7 @@ impl Down {
         session.options.skip_final_snapshot = self.skip_final_snapshot;
         let view = session.view(Build::Never).await?;
         let plan = planned(&session, &view, &destroy);
-        session.printer.message(&plan_text(&plan));
+        session.printer.proposal(&plan);
         let outcome = if plan.is_empty() {
             Outcome::default()
         } else {
@@ -56,7 +56,7 @@ impl Down {
         let printer = session.printer;
         session.close().await;
         if !plan.is_empty() {
-            printer.message(&outcome_text(&outcome, calls));
+            printer.outcome(&plan, &outcome, calls);
         }
         conclude(printer, &document, &outcome)
     }

@@ -10,7 +10,6 @@ use super::Global;
 use super::planning::{Planning, save};
 use super::session::{Build, Session};
 use crate::error::Result;
-use crate::report::plan_text;
 
 /// Show what `up` would change, and why, without changing it
 #[derive(Debug, Args)]
@@ -54,7 +53,7 @@ impl Plan {
             printer.document(&document);
         } else {
             printer.message(&format!("Plan for {place}"));
-            printer.data(&plan_text(&plan));
+            printer.plan(&plan);
             for gap in gaps {
                 printer.message(&format!("not emulated: {gap}"));
             }

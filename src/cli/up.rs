@@ -13,7 +13,7 @@ use super::session::{Build, Session};
 use crate::apply::Outcome;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
-use crate::report::{Printer, error_json, plan_json, plan_text};
+use crate::report::{Printer, outcome_json, plan_json};
 
 /// Bring the account to what infra.toml says
 ///
@@ -48,7 +48,7 @@ impl Up {
         if let Some(saved) = &saved {
             saved.confirm(&planning.document(&session, &plan))?;
         }
-        session.printer.message(&plan_text(&plan));
+        session.printer.proposal(&plan);
         checked?;
         let outcome = if plan.is_empty() {
             Outcome {
@@ -81,7 +81,7 @@ async fn finish(session: Session, plan: &Plan, outcome: &Outcome) -> Result<Exit
     document["not_emulated"] = json!(session.gaps.met());
     let printer = session.printer;
     session.close().await;
-    printer.message(&outcome_text(outcome, calls));
+    printer.outcome(plan, outcome, calls);
     let code = conclude(printer, &document, outcome)?;
     if let Some((url, host)) = endpoint.filter(|_| !printer.json) {
         printer.data(&format!("endpoint  {url}"));
@@ -95,7 +95,7 @@ async fn finish(session: Session, plan: &Plan, outcome: &Outcome) -> Result<Exit
     Ok(code)
 }
 
-/// Shows the document to a script, and what failed to a person; the exit code says the same.
+/// Shows the document to a script; the exit code says how it went, as the error does to a person.
 pub fn conclude(printer: Printer, document: &Value, outcome: &Outcome) -> Result<ExitCode> {
     if printer.json {
         printer.document(document);
@@ -108,44 +108,7 @@ pub fn conclude(printer: Printer, document: &Value, outcome: &Outcome) -> Result
     if outcome.is_complete() {
         return Ok(ExitCode::SUCCESS);
     }
-    for (id, error) in &outcome.failed {
-        printer.message(&format!("{id}:"));
-        printer.error(error);
-    }
     Err(failure(outcome))
-}
-
-/// The outcome as `--json` has it.
-pub fn outcome_json(outcome: &Outcome, calls: u64) -> Value {
-    let done: Vec<Value> = outcome
-        .done
-        .iter()
-        .map(|(id, what)| json!({"id": id, "done": what}))
-        .collect();
-    let failed: Vec<Value> = outcome
-        .failed
-        .iter()
-        .map(|(id, error)| json!({"id": id, "error": error_json(error)}))
-        .collect();
-    json!({
-        "done": done,
-        "failed": failed,
-        "skipped": outcome.skipped,
-        "interrupted": outcome.interrupted,
-        "elapsed_s": outcome.elapsed.as_secs_f64(),
-        "calls": calls,
-    })
-}
-
-/// One line: how much was done, in what time.
-pub fn outcome_text(outcome: &Outcome, calls: u64) -> String {
-    format!(
-        "{} done, {} failed, {} not tried; {calls} calls, {:.1} s",
-        outcome.done.len(),
-        outcome.failed.len(),
-        outcome.skipped.len(),
-        outcome.elapsed.as_secs_f64(),
-    )
 }
 
 /// The error that an incomplete outcome ends with.

@@ -95,7 +95,7 @@ fn drift_names_field_found_and_wanted_value_and_nothing_else() {
     account[0].value["tags"]["owner"] = json!("intruder");
     insta::assert_snapshot!(text(network("10.0.0.0/16"), account), @r#"
       ~ update   vpc/main  differs
-            tags.owner: "intruder" → "security"
+            ~ tags.owner: "intruder" → "security"
     Plan: 0 to create, 1 to update, 0 to replace, 0 to delete; 1 unchanged.
     "#);
 }
@@ -104,12 +104,6 @@ fn drift_names_field_found_and_wanted_value_and_nothing_else() {
 fn what_cannot_change_in_place_is_made_again_with_what_stands_on_it() {
     insta::assert_snapshot!(text(network("10.9.0.0/16"), account()), @r#"
       + renew    vpc/main          cidr changes
-            cidr: "10.0.0.0/16" → "10.9.0.0/16"
-      + renew    subnet/private-a  vpc/main is replaced
-            vpc: "vpc-1" → (of vpc/main)
-      - DELETE   subnet/private-a  superseded
-      - DELETE   vpc/main          superseded
-    Plan: 0 to create, 0 to update, 2 to replace, 2 to delete; 0 unchanged.
     "#);
 }
 
@@ -122,7 +116,7 @@ fn what_nobody_asked_for_goes() {
         json!({"vpc": "vpc-1"}),
     ));
     insta::assert_snapshot!(text(network("10.0.0.0/16"), account), @r"
-      - DELETE   subnet/private-b  not wanted
+      - DELETE   subnet/private-b  not wanted (subnet-2)
     Plan: 0 to create, 0 to update, 0 to replace, 1 to delete; 2 unchanged.
     ");
 }
@@ -270,8 +264,8 @@ fn published() -> Vec<Object> {
 #[test]
 fn an_unchanged_function_publishes_nothing_and_keeps_three_old_versions() {
     insta::assert_snapshot!(text(versions("a"), published()), @r"
-      - DELETE   function-version/chatbot  superseded
-      - DELETE   function-version/chatbot  superseded
+      - DELETE   function-version/chatbot  superseded (3)
+      - DELETE   function-version/chatbot  superseded (2)
     Plan: 0 to create, 0 to update, 0 to replace, 2 to delete; 3 unchanged.
     ");
 }
@@ -283,12 +277,12 @@ fn new_code_makes_a_new_version_and_moves_the_alias() {
     insta::with_settings!({filters => vec![("[0-9a-f]{12}", "(hash)")]}, {
         insta::assert_snapshot!(text, @r#"
           ~ update   function/chatbot          differs
-                code_sha256: "a" → "b"
+                ~ code_sha256: "a" → "b"
           + renew    function-version/chatbot  revision changes
-                revision: "(hash)" → "(hash)"
+                ~ revision: "(hash)" → "(hash)"
           ~ update   function-alias/chatbot    differs
-                version: "7" → (of function-version/chatbot)
-        Plan: 0 to create, 2 to update, 1 to replace, 0 to delete; 0 unchanged.
+                ~ version: "7" → (id of function-version/chatbot, known later)
+        Plan: 0 to create, 2 to update, 1 to renew, 0 to replace, 0 to delete; 0 unchanged.
         "#);
     });
 }
@@ -299,7 +293,7 @@ fn a_function_changed_behind_our_back_is_mended_without_a_new_version() {
     account[0].value["code_sha256"] = json!("intruder");
     insta::assert_snapshot!(text(versions("a"), account), @r#"
       ~ update   function/chatbot  differs
-            code_sha256: "intruder" → "a"
+            ~ code_sha256: "intruder" → "a"
     Plan: 0 to create, 1 to update, 0 to replace, 0 to delete; 2 unchanged.
     "#);
 }
@@ -336,10 +330,11 @@ fn down_keeps_data_and_what_it_stands_on() {
         &Gaps::default(),
     );
     insta::assert_snapshot!(plan_text(&plan), @r"
-      - DELETE   topic/alarms          not wanted
+      - DELETE   topic/alarms          not wanted (topic)
         keep     vpc/main              db-subnet-group/main stands on it
         keep     db-subnet-group/main  db-instance/main stands on it
-        keep     db-instance/main      holds data; goes only with --allow-destroy db-instance/main
+        keep     db-instance/main      holds data
+    To delete what holds data, too, add: --allow-destroy db-instance/main
     Plan: 0 to create, 0 to update, 0 to replace, 1 to delete; 3 unchanged.
     ");
 }
@@ -382,7 +377,8 @@ fn the_key_stays_with_the_last_snapshot() {
         )
     };
     insta::assert_snapshot!(plan_text(&plan(true)), @r"
-      - DELETE   db-instance/main  not wanted
+      - DELETE   db-instance/main  not wanted (instance)
+            ! HOLDS DATA
         keep     kms-key/main      encrypts the database's last snapshot
     Plan: 0 to create, 0 to update, 0 to replace, 1 to delete; 1 unchanged.
     ");

@@ -1,16 +1,22 @@
 //! The only place that writes to the terminal: data on stdout, everything else on stderr.
 
+mod outcome;
 mod plan;
 mod progress;
+mod style;
 
 use std::io::{IsTerminal, Write};
 
 use serde_json::{Value, json};
 
+pub use outcome::outcome_json;
 pub use plan::{plan_json, plan_text};
 pub use progress::Progress;
 
+use self::style::{Colour, Style};
+use crate::apply::Outcome;
 use crate::error::Error;
+use crate::plan::Plan;
 
 /// How to speak to whoever reads.
 #[derive(Debug, Clone, Copy)]
@@ -37,13 +43,32 @@ impl Printer {
         }
     }
 
+    /// A plan that was asked for.
+    pub fn plan(self, plan: &Plan) {
+        let style = Style::of(&std::io::stdout(), self.verbose);
+        self.data(&plan::styled(plan, style));
+    }
+
+    /// A plan that is about to be carried out.
+    pub fn proposal(self, plan: &Plan) {
+        let style = Style::of(&std::io::stderr(), self.verbose);
+        self.message(&plan::styled(plan, style));
+    }
+
+    /// What became of it.
+    pub fn outcome(self, plan: &Plan, outcome: &Outcome, calls: u64) {
+        let style = Style::of(&std::io::stderr(), self.verbose);
+        self.message(&outcome::outcome_text(plan, outcome, calls, style));
+    }
+
     /// What went wrong, why, and what to do next.
     pub fn error(self, error: &Error) {
         if self.json {
             self.document(&json!({"version": 1, "error": error_json(error)}));
             return;
         }
-        let _ = write!(std::io::stderr().lock(), "{}", error_text(error, colours()));
+        let style = Style::of(&std::io::stderr(), self.verbose);
+        let _ = write!(std::io::stderr().lock(), "{}", error_text(error, style));
     }
 
     /// Asks on the terminal. `None` where nobody can answer.
@@ -57,11 +82,6 @@ impl Printer {
         std::io::stdin().read_line(&mut answer).ok()?;
         Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
-}
-
-/// Colours only for a person, and not for one who asked for none.
-fn colours() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// The error as `--json` has it.
@@ -80,23 +100,23 @@ pub fn error_json(error: &Error) -> Value {
     })
 }
 
-/// The error, its causes, and its hints, a line each.
-pub fn error_text(error: &Error, colours: bool) -> String {
+/// The error, its causes, and its hints, a line each; further lines of theirs are indented.
+fn error_text(error: &Error, style: Style) -> String {
     use std::fmt::Write;
-    let paint = |code: &str, text: &str| {
-        if colours {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
-    };
-    let mut text = format!("{} {}\n", paint("1;31", "error:"), error.message.trim_end());
+    let lines = |text: &str| text.trim_end().replace('\n', "\n    ");
+    let mut text = String::new();
+    let title = style.paint(Colour::Red, "error:");
+    let _ = writeln!(text, "{title} {}", lines(&error.message));
     for cause in error.causes() {
-        let cause = cause.trim_end().replace('\n', "\n    ");
-        let _ = writeln!(text, "  because: {cause}");
+        let _ = writeln!(text, "  because: {}", lines(&cause));
     }
     for hint in &error.hints {
-        let _ = writeln!(text, "{} {hint}", paint("1;36", "hint:"));
+        let _ = writeln!(
+            text,
+            "{} {}",
+            style.paint(Colour::Cyan, "hint:"),
+            lines(hint)
+        );
     }
     text
 }
@@ -110,7 +130,7 @@ mod tests {
         let error = Error::failed("CreateVpc refused for vpc/main: VpcLimitExceeded")
             .hint("delete a VPC that is not in use, then run `wmctl up` again")
             .because(std::io::Error::other("five VPCs"));
-        insta::assert_snapshot!(error_text(&error, false), @r"
+        insta::assert_snapshot!(error_text(&error, Style::PLAIN), @r"
         error: CreateVpc refused for vpc/main: VpcLimitExceeded
           because: five VPCs
         hint: delete a VPC that is not in use, then run `wmctl up` again

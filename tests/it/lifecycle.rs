@@ -14,11 +14,17 @@ pub fn runtime() -> tokio::runtime::Runtime {
 }
 
 pub fn changes(run: &Run) -> u64 {
-    let summary = &run.json()["plan"]["summary"];
-    ["create", "update", "replace", "delete"]
-        .iter()
-        .map(|what| summary[*what].as_u64().unwrap())
-        .sum()
+    let summary = run.json()["plan"]["summary"].as_object().unwrap().clone();
+    let changes = summary.iter().filter(|(what, _)| *what != "unchanged");
+    changes.map(|(_, count)| count.as_u64().unwrap()).sum()
+}
+
+/// Every key at the head of a document is explained where scripts' authors look.
+fn assert_documented(run: &Run) {
+    let document = include_str!("../../docs/plan-json.md");
+    for key in run.json().as_object().unwrap().keys() {
+        assert!(document.contains(&format!("`{key}`")), "{key}");
+    }
 }
 
 /// Plan, up, empty plan, down, on an emulator that has no data plane.
@@ -38,6 +44,7 @@ fn control_plane(emulator: &Emulator) -> Vec<String> {
     let before = runtime.block_on(listing(&aws));
 
     let plan = wmctl(&["plan"]).ok();
+    assert_documented(&plan);
     let planned: Vec<String> = plan.json()["plan"]["steps"]
         .as_array()
         .unwrap()
@@ -56,6 +63,7 @@ fn control_plane(emulator: &Emulator) -> Vec<String> {
     );
 
     let up = wmctl(&["up"]).ok();
+    assert_documented(&up);
     assert_eq!(
         up.json()["result"]["done"].as_array().unwrap().len(),
         planned.len()
@@ -65,6 +73,7 @@ fn control_plane(emulator: &Emulator) -> Vec<String> {
     assert_eq!(changes(&again), 0, "{}", again.all());
 
     let kept = wmctl(&["down"]).ok();
+    assert_documented(&kept);
     let left: Vec<Value> = kept.json()["plan"]["steps"]
         .as_array()
         .unwrap()
