@@ -19,6 +19,7 @@ pub const TABLE: &[Gap] = &[
     (MiniStack, "alarm", "queries", LOST_ALARM),
     (MiniStack, "api-key", "tags", LATE_TAGS),
     (MiniStack, "db-instance", "log_exports", "not stored"),
+    (MiniStack, "iam-role", "boundary", "left out of the list"),
     (MiniStack, "rest-api", "endpoint_access", "not stored"),
     (MiniStack, "rest-api", "security_policy", "not stored"),
     (MiniStack, "rest-api", "tags", LATE_TAGS),

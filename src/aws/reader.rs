@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use super::{Aws, During};
 use crate::error::{Error, Result};
-use crate::resources::ec2;
+use crate::resources::{ec2, kms};
 use crate::stack::Stack;
 
 /// One observation of the account. Shared reads are made once in it.
@@ -23,6 +23,7 @@ pub struct Reader<'a> {
     notes: Mutex<Vec<String>>,
     /// What Lambda says of the stack's functions, by logical name.
     pub functions: OnceCell<BTreeMap<&'static str, GetFunctionOutput>>,
+    pub kms_keys: OnceCell<kms::Keys>,
 }
 
 /// What several kinds of the endpoint read, each of it once.
@@ -52,6 +53,7 @@ impl<'a> Reader<'a> {
             rest_api: OnceCell::new(),
             notes: Mutex::default(),
             functions: OnceCell::new(),
+            kms_keys: OnceCell::new(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::metric::{Metric, Query, dimensions};
 use super::watched::alarms;
 use crate::aws::{Aws, During, Optional, Reader};
 use crate::error::Result;
-use crate::object::{Attributes, attributes};
+use crate::object::{Attributes, Id, attributes};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
 
@@ -32,6 +32,12 @@ pub struct Alarm {
 impl Resource for Alarm {
     const KIND: &'static str = "alarm";
     const NEEDS: &'static [&'static str] = &["topic"];
+    const INTERRUPTS: Option<&'static str> = Some("alarms' e-mails");
+
+    /// By its ARN, which stays the same when the topic is made again.
+    fn after(_name: &str) -> Vec<Id> {
+        vec![Id::new("topic", "alarms")]
+    }
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         alarms(scope)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::alarm::Alarm;
 use super::metric::{Metric, Query};
 use crate::resources::Scope;
+use crate::resources::sns::topic_arn;
 
 /// Alarms look at so many seconds at once.
 const PERIOD: i32 = 300;
@@ -22,8 +23,12 @@ pub fn alarms(scope: &Scope) -> Vec<Named> {
         .into_iter()
         .flatten()
         .map(|(name, alarm)| {
-            let tags = scope.tags("alarm", name);
-            (name, Alarm { tags, ..alarm })
+            let alarm = Alarm {
+                actions: vec![topic_arn(scope.stack)],
+                tags: scope.tags("alarm", name),
+                ..alarm
+            };
+            (name, alarm)
         })
         .collect()
 }
@@ -172,7 +177,7 @@ fn on(description: &str, comparison: &str, threshold: f64) -> Alarm {
         // A chatbot that nobody talks to measures nothing, and is well.
         missing_data: "notBreaching".to_owned(),
         actions_enabled: true,
-        actions: vec!["${topic/alarms}".to_owned()],
+        actions: Vec::new(),
         tags: BTreeMap::new(),
     }
 }

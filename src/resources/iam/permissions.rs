@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::policy::document;
 use crate::resources::Scope;
+use crate::resources::logs::function_group;
 
 /// Who may take a role on: one AWS service.
 ///
@@ -46,7 +47,7 @@ pub fn function(scope: &Scope, function: &str, secrets: &[&str]) -> Value {
             "Sid": "Logs",
             "Effect": "Allow",
             "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": format!("${{log-group/{function}.arn}}:*"),
+            "Resource": stack.arn("logs", &format!("log-group:{}:*", function_group(stack, function))),
         }),
         json!({
             "Sid": "Secrets",
@@ -187,7 +188,9 @@ mod tests {
             assert_eq!(statement(policy, "Secrets").unwrap()["Resource"], secrets);
             assert_eq!(
                 statement(policy, "Logs").unwrap()["Resource"],
-                format!("${{log-group/{function}.arn}}:*")
+                format!(
+                    "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/chat-prod-{function}:*"
+                )
             );
             assert!(!policy.to_string().contains("CreateLogGroup"));
             assert_eq!(

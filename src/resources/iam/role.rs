@@ -1,24 +1,22 @@
 //! The roles. A role's whole set of policies is ours: one more, inline or attached, is drift.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_iam::types::{Role as IamRole, Tag};
-use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::permissions;
-use super::reading::{names_under_path, read};
+use super::{permissions, reading};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
-pub(super) const NO_SUCH_ENTITY: &[&str] = &["NoSuchEntity"];
+const NO_SUCH_ENTITY: &[&str] = &["NoSuchEntity"];
 
 /// Logical names. IAM knows a name once in an account, whatever its path.
 pub(super) const NAMES: [&str; 3] = ["function", "migrator", "apigateway-logs"];
@@ -34,16 +32,19 @@ pub struct Role {
     pub policies: BTreeMap<String, Value>,
     /// ARNs of attached policies.
     pub attached: Vec<String>,
+    /// ARN of the policy that limits what the others allow.
+    pub boundary: Option<String>,
     pub tags: Tags,
 }
 
-pub(super) fn path(stack: &Stack) -> String {
+fn path(stack: &Stack) -> String {
     format!("/wmctl/{}/", stack.prefix())
 }
 
 impl Resource for Role {
     const KIND: &'static str = "iam-role";
-    const NEEDS: &'static [&'static str] = &["kms-key", "log-group", "secret", "vpc"];
+    const NEEDS: &'static [&'static str] = &["kms-key", "secret", "vpc"];
+    const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let role = |name: &str, service: &str, policy: Value| {
@@ -52,6 +53,7 @@ impl Resource for Role {
                 trust: permissions::trust(scope, service),
                 policies: BTreeMap::from([(POLICY.to_owned(), policy)]),
                 attached: Vec::new(),
+                boundary: None,
                 tags: scope.tags(Self::KIND, name),
             };
             (name.to_owned(), role)
@@ -80,16 +82,8 @@ impl Resource for Role {
         roles
     }
 
-    /// Our names, whoever has them, and whatever else stands under our path.
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let ours: BTreeSet<String> = NAMES.map(|name| reader.stack.name(name)).into();
-        let (named, listed) = tokio::try_join!(
-            try_join_all(ours.iter().map(|name| read(reader, name))),
-            names_under_path(reader)
-        )?;
-        let extra: Vec<&String> = listed.difference(&ours).collect();
-        let extra = try_join_all(extra.into_iter().map(|name| read(reader, name))).await?;
-        Ok(named.into_iter().chain(extra).flatten().collect())
+        reading::roles(reader).await
     }
 
     fn on_change(field: &str) -> OnChange {
@@ -100,19 +94,25 @@ impl Resource for Role {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        let role = cx
+        let created = cx
             .aws
             .iam
             .create_role()
             .role_name(cx.stack.name(&cx.id.name))
             .path(&self.path)
             .assume_role_policy_document(self.trust.to_string())
+            .set_permissions_boundary(self.boundary.clone())
             .set_tags(Some(iam_tags(&self.tags)))
             .send()
             .await
-            .during("CreateRole", cx.id)?
-            .role;
-        let attributes = role.as_ref().map(attributes_of).unwrap_or_default();
+            .during("CreateRole", cx.id);
+        let attributes = match created {
+            Ok(answer) => answer.role.as_ref().map(attributes_of).unwrap_or_default(),
+            Err(error) if error.code() == Some("EntityAlreadyExists") => {
+                self.take_up(cx, error).await?
+            }
+            Err(error) => return Err(error),
+        };
         let name = attributes.get("id").map_or("", String::as_str);
         self.put_policies(cx, name, &BTreeMap::new()).await?;
         Ok(attributes)
@@ -125,15 +125,14 @@ impl Resource for Role {
         changed: &[String],
     ) -> Result<Attributes> {
         let (name, iam) = (found.aws_id(), &cx.aws.iam);
-        if changed.iter().any(|field| field == "trust") {
-            iam.update_assume_role_policy()
-                .role_name(name)
-                .policy_document(self.trust.to_string())
-                .send()
-                .await
-                .during("UpdateAssumeRolePolicy", cx.id)?;
+        let differs = |name: &str| changed.iter().any(|field| field == name);
+        if differs("trust") {
+            self.put_trust(cx, name).await?;
         }
-        if changed.iter().any(|field| field == "tags") {
+        if differs("boundary") {
+            self.put_boundary(cx, name).await?;
+        }
+        if differs("tags") {
             iam.tag_role()
                 .role_name(name)
                 .set_tags(Some(iam_tags(&self.tags)))
@@ -141,32 +140,86 @@ impl Resource for Role {
                 .await
                 .during("TagRole", cx.id)?;
         }
-        let extra = |kept: &BTreeMap<String, Value>| -> Vec<String> {
-            let names = found.value.policies.keys();
-            names
-                .filter(|name| !kept.contains_key(*name))
-                .cloned()
-                .collect()
-        };
-        remove(cx, name, &extra(&self.policies), &found.value.attached).await?;
+        let policies = found.value.policies.keys();
+        let extra: Vec<&String> = policies
+            .filter(|name| !self.policies.contains_key(*name))
+            .collect();
+        remove(cx, name, &extra, &found.value.attached).await?;
         self.put_policies(cx, name, &found.value.policies).await?;
         Ok(found.attributes.clone())
     }
 
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let name = found.aws_id();
-        let policies: Vec<String> = found.value.policies.keys().cloned().collect();
+        let policies: Vec<&String> = found.value.policies.keys().collect();
         remove(cx, name, &policies, &found.value.attached).await?;
         let call = cx.aws.iam.delete_role().role_name(name);
-        call.send()
-            .await
-            .during("DeleteRole", cx.id)
-            .unless(NO_SUCH_ENTITY)?;
+        patiently(
+            cx.events,
+            cx.id,
+            "the role's policies to be gone everywhere",
+            Duration::from_mins(2),
+            |error| error.code() == Some("DeleteConflict"),
+            || async { call.clone().send().await.during("DeleteRole", cx.id) },
+        )
+        .await
+        .unless(NO_SUCH_ENTITY)?;
         Ok(())
     }
 }
 
 impl Role {
+    /// The role that has the name, where it is ours: made by a run that ended before its answer,
+    /// and not listed everywhere yet.
+    async fn take_up(&self, cx: &Cx<'_>, refused: Error) -> Result<Attributes> {
+        let name = cx.stack.name(&cx.id.name);
+        let call = cx.aws.iam.get_role().role_name(&name);
+        let answer = call.send().await.during("GetRole", cx.id)?;
+        let ours = answer
+            .role
+            .filter(|role| cx.stack.owned_id(&tags_of(role.tags())).as_ref() == Some(cx.id));
+        let Some(role) = ours else {
+            return Err(Error::new(
+                Kind::Refused,
+                format!("the role `{name}` exists already and does not carry this stack's tags"),
+            )
+            .hint(format!("to take it over: `wmctl up --adopt {}`", cx.id))
+            .because(refused));
+        };
+        self.put_trust(cx, &name).await?;
+        Ok(attributes_of(&role))
+    }
+
+    async fn put_trust(&self, cx: &Cx<'_>, role: &str) -> Result<()> {
+        cx.aws
+            .iam
+            .update_assume_role_policy()
+            .role_name(role)
+            .policy_document(self.trust.to_string())
+            .send()
+            .await
+            .during("UpdateAssumeRolePolicy", cx.id)?;
+        Ok(())
+    }
+
+    async fn put_boundary(&self, cx: &Cx<'_>, role: &str) -> Result<()> {
+        let iam = &cx.aws.iam;
+        if let Some(arn) = &self.boundary {
+            let call = iam.put_role_permissions_boundary().role_name(role);
+            call.permissions_boundary(arn)
+                .send()
+                .await
+                .during("PutRolePermissionsBoundary", cx.id)?;
+        } else {
+            let call = iam.delete_role_permissions_boundary().role_name(role);
+            call.send()
+                .await
+                .during("DeleteRolePermissionsBoundary", cx.id)
+                .unless(NO_SUCH_ENTITY)?;
+        }
+        Ok(())
+    }
+
     /// Writes the inline policies that `found` has not.
     async fn put_policies(
         &self,
@@ -199,10 +252,10 @@ impl Role {
     }
 }
 
-async fn remove(cx: &Cx<'_>, role: &str, policies: &[String], attached: &[String]) -> Result<()> {
+async fn remove(cx: &Cx<'_>, role: &str, policies: &[&String], attached: &[String]) -> Result<()> {
     let iam = &cx.aws.iam;
     for name in policies {
-        let call = iam.delete_role_policy().role_name(role).policy_name(name);
+        let call = iam.delete_role_policy().role_name(role).policy_name(*name);
         call.send()
             .await
             .during("DeleteRolePolicy", cx.id)
@@ -218,7 +271,7 @@ async fn remove(cx: &Cx<'_>, role: &str, policies: &[String], attached: &[String
     Ok(())
 }
 
-pub(super) fn attributes_of(role: &IamRole) -> Attributes {
+fn attributes_of(role: &IamRole) -> Attributes {
     attributes([
         ("id", &role.role_name),
         ("arn", &role.arn),
@@ -229,5 +282,11 @@ pub(super) fn attributes_of(role: &IamRole) -> Attributes {
 fn iam_tags(tags: &Tags) -> Vec<Tag> {
     tags.iter()
         .filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok())
+        .collect()
+}
+
+pub(super) fn tags_of(tags: &[Tag]) -> Tags {
+    tags.iter()
+        .map(|tag| (tag.key.clone(), tag.value.clone()))
         .collect()
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NOT_FOUND, alias_name, behind_alias, search};
+use super::reading::keys;
+use super::{NOT_FOUND, alias_name, settles};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
@@ -28,19 +29,14 @@ impl Resource for Alias {
     /// An alias takes no tags. It is ours where the key behind it is, and where we have a key
     /// that should be behind it: then somebody has moved it.
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let (aws, stack) = (reader.aws, reader.stack);
-        let Some(behind) = behind_alias(aws, stack).await? else {
-            return Ok(Vec::new());
-        };
-        let owned = stack.owns(&behind.tags) || !search(aws, stack).await?.is_empty();
-        Ok(vec![Found {
+        let (keys, stack) = (keys(reader).await?, reader.stack);
+        let alias = keys.behind_alias.clone().map(|key| Found {
             name: "main".to_owned(),
             attributes: attributes([("id", &alias_name(stack))]),
-            value: Self {
-                key: behind.metadata.key_id,
-            },
-            owned,
-        }])
+            value: Self { key },
+            owned: keys.held.iter().any(|key| stack.owns(&key.tags)),
+        });
+        Ok(alias.into_iter().collect())
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
@@ -52,7 +48,7 @@ impl Resource for Alias {
             cx.id,
             "the new key to be known everywhere",
             Duration::from_mins(2),
-            |error| error.code() == Some("NotFoundException"),
+            settles,
             || async { call.clone().send().await.during("CreateAlias", cx.id) },
         )
         .await

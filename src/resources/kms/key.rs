@@ -1,30 +1,35 @@
 //! One symmetric key for the whole stack, in its region only, rotated by AWS.
 
+use std::future::Future;
 use std::time::Duration;
 
 use aws_sdk_kms::types::{KeyMetadata, Tag};
-use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::key_policy::key_policy;
-use super::{Held, NOT_FOUND, held};
+use super::reading::{Held, keys, search};
+use super::{NOT_FOUND, settles};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
-use crate::resources::iam::policy;
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
 
 /// The only name that a key's policy can have.
-const POLICY: &str = "default";
+pub(super) const POLICY: &str = "default";
 /// As long as KMS allows: what is encrypted under a deleted key is lost.
 const DAYS_TO_RECONSIDER: i32 = 30;
 
+const ENABLED: &str = "Enabled";
+const PENDING_DELETION: &str = "PendingDeletion";
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Key {
-    pub enabled: bool,
+    /// KMS's word: `Enabled`, `Disabled`, or `PendingDeletion` where somebody is about to lose
+    /// all that the stack has stored.
+    pub state: String,
     pub rotation: bool,
     pub policy: Value,
     pub tags: Tags,
@@ -33,12 +38,14 @@ pub struct Key {
 impl Resource for Key {
     const KIND: &'static str = "kms-key";
     const NEEDS: &'static [&'static str] = &[];
+    const DATA: bool = true;
+    const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         vec![(
             "main".to_owned(),
             Self {
-                enabled: true,
+                state: ENABLED.to_owned(),
                 rotation: true,
                 policy: key_policy(scope.stack),
                 tags: scope.tags(Self::KIND, "main"),
@@ -46,34 +53,43 @@ impl Resource for Key {
         )]
     }
 
-    /// A key that waits for its deletion counts as gone; [`Self::create`] takes it back.
+    /// `down` takes the alias first. So a key that waits for its deletion with no alias left is
+    /// gone, until [`Self::create`] takes it back; with an alias it is somebody else's deed.
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let keys = held(reader.aws, reader.stack).await?;
-        let keys = keys.into_iter().filter(|key| !key.is_going());
-        let found = try_join_all(keys.map(|key| read(reader, key))).await?;
-        Ok(found.into_iter().flatten().collect())
+        let keys = keys(reader).await?;
+        let in_use = keys.behind_alias.is_some();
+        let held = keys.held.iter().filter(|key| in_use || !key.is_going());
+        Ok(held.filter_map(|key| found(reader, key)).collect())
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        let metadata = match condemned(cx).await? {
-            Some(metadata) => {
-                self.take_back(cx, &metadata.key_id).await?;
-                Some(metadata)
+        if let Some(key) = left_behind(cx).await? {
+            let attributes = attributes_of(&key.metadata);
+            let id = &key.metadata.key_id;
+            if key.is_going() {
+                cx.events.note(format!(
+                    "{}: key {id} was to be deleted, and is taken back",
+                    cx.id
+                ));
             }
-            None => {
-                cx.aws
-                    .kms
-                    .create_key()
-                    .description(format!("Everything at rest of {}", cx.stack.prefix()))
-                    .policy(self.policy.to_string())
-                    .set_tags(Some(kms_tags(&self.tags)))
-                    .send()
-                    .await
-                    .during("CreateKey", cx.id)?
-                    .key_metadata
-            }
-        };
-        let attributes = metadata.as_ref().map(attributes_of).unwrap_or_default();
+            self.enable(cx, id, key.state()).await?;
+            self.put_policy(cx, id).await?;
+            self.tag(cx, id).await?;
+            self.rotate(cx, id).await?;
+            return Ok(attributes);
+        }
+        let answer = cx
+            .aws
+            .kms
+            .create_key()
+            .description(format!("Everything at rest of {}", cx.stack.prefix()))
+            .policy(self.policy.to_string())
+            .set_tags(Some(kms_tags(&self.tags)))
+            .send()
+            .await
+            .during("CreateKey", cx.id)?;
+        let metadata = answer.key_metadata.as_ref();
+        let attributes = metadata.map(attributes_of).unwrap_or_default();
         let id = attributes.get("id").map_or("", String::as_str);
         self.rotate(cx, id).await?;
         Ok(attributes)
@@ -88,8 +104,8 @@ impl Resource for Key {
         let (id, differs) = (found.aws_id(), |name: &str| {
             changed.iter().any(|field| field == name)
         });
-        if differs("enabled") {
-            self.enable(cx, id).await?;
+        if differs("state") {
+            self.enable(cx, id, &found.value.state).await?;
         }
         if differs("policy") {
             self.put_policy(cx, id).await?;
@@ -121,22 +137,17 @@ impl Resource for Key {
 }
 
 impl Key {
-    /// Undoes a deletion that has not happened yet, and brings the key to what is wanted now.
-    async fn take_back(&self, cx: &Cx<'_>, id: &str) -> Result<()> {
-        cx.events.note(format!(
-            "{}: key {id} was to be deleted, and is taken back",
-            cx.id
-        ));
-        let call = cx.aws.kms.cancel_key_deletion().key_id(id);
-        call.send().await.during("CancelKeyDeletion", cx.id)?;
-        self.enable(cx, id).await?;
-        self.put_policy(cx, id).await?;
-        self.tag(cx, id).await
-    }
-
-    async fn enable(&self, cx: &Cx<'_>, id: &str) -> Result<()> {
+    /// From `state`; a deletion that has not happened yet is undone.
+    async fn enable(&self, cx: &Cx<'_>, id: &str, state: &str) -> Result<()> {
+        if state == PENDING_DELETION {
+            let call = cx.aws.kms.cancel_key_deletion().key_id(id);
+            call.send().await.during("CancelKeyDeletion", cx.id)?;
+        }
         let call = cx.aws.kms.enable_key().key_id(id);
-        call.send().await.during("EnableKey", cx.id)?;
+        settled(cx, || async {
+            call.clone().send().await.during("EnableKey", cx.id)
+        })
+        .await?;
         Ok(())
     }
 
@@ -164,65 +175,51 @@ impl Key {
 
     async fn rotate(&self, cx: &Cx<'_>, id: &str) -> Result<()> {
         let call = cx.aws.kms.enable_key_rotation().key_id(id);
-        patiently(
-            cx.events,
-            cx.id,
-            "the key to be known everywhere",
-            Duration::from_mins(2),
-            |error| {
-                // A key that was just enabled may be taken for a disabled one for a moment.
-                matches!(
-                    error.code(),
-                    Some("NotFoundException" | "DisabledException")
-                )
-            },
-            || async { call.clone().send().await.during("EnableKeyRotation", cx.id) },
-        )
+        settled(cx, || async {
+            call.clone().send().await.during("EnableKeyRotation", cx.id)
+        })
         .await?;
         Ok(())
     }
 }
 
-/// The key with this logical id that waits for its deletion; of several the youngest.
-async fn condemned(cx: &Cx<'_>) -> Result<Option<KeyMetadata>> {
-    let keys = held(cx.aws, cx.stack).await?;
-    Ok(keys
-        .into_iter()
-        .filter(|key| key.is_going() && cx.stack.owned_id(&key.tags).as_ref() == Some(cx.id))
-        .map(|key| key.metadata)
-        .max_by_key(|metadata| metadata.creation_date))
+async fn settled<T, F>(cx: &Cx<'_>, attempt: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let (what, limit) = ("the key to be known everywhere", Duration::from_mins(2));
+    patiently(cx.events, cx.id, what, limit, settles, attempt).await
 }
 
-async fn read(reader: &Reader<'_>, key: Held) -> Result<Option<Found<Key>>> {
-    let Some(name) = reader
-        .stack
-        .owned_id(&key.tags)
-        .filter(|id| id.kind == Key::KIND)
-        .map(|id| id.name)
-    else {
-        return Ok(None);
+/// The key with this logical id that the account was found without: a run that ended before its
+/// answer made it, or it waits for its deletion. Of several the youngest that does not.
+async fn left_behind(cx: &Cx<'_>) -> Result<Option<Held>> {
+    let keys = search(cx.aws, cx.stack).await?;
+    Ok(keys
+        .into_iter()
+        .filter(|key| cx.stack.owned_id(&key.tags).as_ref() == Some(cx.id))
+        .max_by_key(|key| (!key.is_going(), key.metadata.creation_date)))
+}
+
+/// A key has no name but its alias, so whatever is behind ours would be the stack's key.
+fn found(reader: &Reader<'_>, key: &Held) -> Option<Found<Key>> {
+    let owned = reader.stack.owns(&key.tags);
+    let name = match reader.stack.owned_id(&key.tags) {
+        Some(id) if id.kind == Key::KIND => id.name,
+        None if !owned => "main".to_owned(),
+        _ => return None,
     };
-    let (kms, id) = (&reader.aws.kms, &key.metadata.key_id);
-    let (policy, rotation) = tokio::try_join!(
-        async {
-            let call = kms.get_key_policy().key_id(id).policy_name(POLICY);
-            call.send().await.during("GetKeyPolicy", id)
-        },
-        async {
-            let call = kms.get_key_rotation_status().key_id(id);
-            call.send().await.during("GetKeyRotationStatus", id)
-        }
-    )?;
-    Ok(Some(Found::owned(
+    Some(Found {
         name,
-        attributes_of(&key.metadata),
-        Key {
-            enabled: key.metadata.enabled,
-            rotation: rotation.key_rotation_enabled,
-            policy: policy::parse(policy.policy.as_deref().unwrap_or_default()),
-            tags: reader.stack.relevant(key.tags),
+        attributes: attributes_of(&key.metadata),
+        owned,
+        value: Key {
+            state: key.state().to_owned(),
+            rotation: key.rotation,
+            policy: key.policy.clone(),
+            tags: reader.stack.relevant(key.tags.clone()),
         },
-    )))
+    })
 }
 
 fn attributes_of(metadata: &KeyMetadata) -> Attributes {

@@ -3,7 +3,8 @@
 use aws_sdk_cloudwatchlogs::types::LogGroup as DescribedGroup;
 use futures::future::try_join_all;
 
-use super::log_group::{EXECUTION, LogGroup, NOT_FOUND, access_group, function_group};
+use super::log_group::{EXECUTION, LogGroup, NOT_FOUND};
+use super::{access_group, function_group};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::resources::{Found, Resource};
@@ -11,13 +12,8 @@ use crate::stack::Tags;
 
 /// The stack's groups, and others' that have the names of ours.
 pub async fn find(reader: &Reader<'_>) -> Result<Vec<Found<LogGroup>>> {
-    let stack = reader.stack;
-    let (functions, access, execution) = tokio::try_join!(
-        list(reader, function_group(stack, "")),
-        list(reader, access_group(stack)),
-        execution_groups(reader)
-    )?;
-    let groups = functions.into_iter().chain(access).chain(execution);
+    let (named, execution) = tokio::try_join!(named_groups(reader), execution_groups(reader))?;
+    let groups = named.into_iter().chain(execution);
     let mut found: Vec<_> = try_join_all(groups.map(|group| read(reader, group)))
         .await?
         .into_iter()
@@ -27,7 +23,7 @@ pub async fn find(reader: &Reader<'_>) -> Result<Vec<Found<LogGroup>>> {
     Ok(found)
 }
 
-async fn list(reader: &Reader<'_>, prefix: String) -> Result<Vec<DescribedGroup>> {
+async fn with_prefix(reader: &Reader<'_>, prefix: String) -> Result<Vec<DescribedGroup>> {
     reader
         .aws
         .logs
@@ -41,13 +37,36 @@ async fn list(reader: &Reader<'_>, prefix: String) -> Result<Vec<DescribedGroup>
         .during("DescribeLogGroups", prefix)
 }
 
+/// The functions' and the access log's groups, by the part of the name that they share.
+async fn named_groups(reader: &Reader<'_>) -> Result<Vec<DescribedGroup>> {
+    let stack = reader.stack;
+    let pattern = format!("/{}", stack.name(""));
+    let mut groups = reader
+        .aws
+        .logs
+        .describe_log_groups()
+        .log_group_name_pattern(&pattern)
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .during("DescribeLogGroups", pattern)?;
+    let (functions, access) = (function_group(stack, ""), access_group(stack));
+    groups.retain(|group| {
+        let name = group.log_group_name.as_deref().unwrap_or_default();
+        name.starts_with(&functions) || name == access
+    });
+    Ok(groups)
+}
+
 /// The groups of the stack's API. Where that is gone, one that it left behind is among those
 /// under a key, which API Gateway does not use of itself.
 async fn execution_groups(reader: &Reader<'_>) -> Result<Vec<DescribedGroup>> {
     if let Some(api) = reader.rest_api().await? {
-        return list(reader, format!("{EXECUTION}{}/", api.id)).await;
+        return with_prefix(reader, format!("{EXECUTION}{}/", api.id)).await;
     }
-    let mut groups = list(reader, EXECUTION.to_owned()).await?;
+    let mut groups = with_prefix(reader, EXECUTION.to_owned()).await?;
     groups.retain(|group| group.kms_key_id.is_some());
     Ok(groups)
 }

@@ -1,10 +1,11 @@
 //! A log group, under the stack's key.
 
+use std::future::Future;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::finding;
+use super::{access_group, finding, function_group};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
@@ -67,6 +68,7 @@ impl Resource for LogGroup {
         }
     }
 
+    /// A group that a late write made since the account was read is taken as it is.
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
         let call = cx
             .aws
@@ -75,17 +77,19 @@ impl Resource for LogGroup {
             .log_group_name(&self.name)
             .set_kms_key_id(self.kms_key.clone())
             .set_tags(Some(self.tags.clone().into_iter().collect()));
-        patiently(
-            cx.events,
-            cx.id,
-            "CloudWatch Logs to take the key",
-            Duration::from_mins(3),
-            time_heals,
-            || async { call.clone().send().await.during("CreateLogGroup", cx.id) },
-        )
-        .await?;
+        let created = calmly(cx, || async {
+            call.clone().send().await.during("CreateLogGroup", cx.id)
+        })
+        .await
+        .unless(&["ResourceAlreadyExistsException"])?;
+        let attributes = self.attributes(cx.stack);
+        if created.is_none() {
+            let arn = attributes.get("arn").map_or("", String::as_str);
+            self.tag(cx, arn).await?;
+            self.encrypt(cx).await?;
+        }
         self.retain(cx).await?;
-        Ok(self.attributes(cx.stack))
+        Ok(attributes)
     }
 
     async fn update(
@@ -95,35 +99,14 @@ impl Resource for LogGroup {
         changed: &[String],
     ) -> Result<Attributes> {
         let differs = |name: &str| changed.iter().any(|field| field == name);
-        if differs("retention_days") {
-            self.retain(cx).await?;
+        if differs("tags") {
+            self.tag(cx, found.attribute("arn")).await?;
         }
         if differs("kms_key") {
-            let call = cx
-                .aws
-                .logs
-                .associate_kms_key()
-                .log_group_name(&self.name)
-                .set_kms_key_id(self.kms_key.clone());
-            patiently(
-                cx.events,
-                cx.id,
-                "CloudWatch Logs to take the key",
-                Duration::from_mins(3),
-                time_heals,
-                || async { call.clone().send().await.during("AssociateKmsKey", cx.id) },
-            )
-            .await?;
+            self.encrypt(cx).await?;
         }
-        if differs("tags") {
-            cx.aws
-                .logs
-                .tag_resource()
-                .resource_arn(found.attribute("arn"))
-                .set_tags(Some(self.tags.clone().into_iter().collect()))
-                .send()
-                .await
-                .during("TagResource", cx.id)?;
+        if differs("retention_days") {
+            self.retain(cx).await?;
         }
         Ok(found.attributes.clone())
     }
@@ -131,14 +114,9 @@ impl Resource for LogGroup {
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let call = cx.aws.logs.delete_log_group();
         let call = call.log_group_name(found.aws_id());
-        patiently(
-            cx.events,
-            cx.id,
-            "another change of the group to end",
-            Duration::from_mins(2),
-            |error| error.code() == Some("OperationAbortedException"),
-            || async { call.clone().send().await.during("DeleteLogGroup", cx.id) },
-        )
+        calmly(cx, || async {
+            call.clone().send().await.during("DeleteLogGroup", cx.id)
+        })
         .await
         .unless(NOT_FOUND)?;
         Ok(())
@@ -146,18 +124,49 @@ impl Resource for LogGroup {
 }
 
 impl LogGroup {
+    async fn tag(&self, cx: &Cx<'_>, arn: &str) -> Result<()> {
+        cx.aws
+            .logs
+            .tag_resource()
+            .resource_arn(arn)
+            .set_tags(Some(self.tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .during("TagResource", cx.id)?;
+        Ok(())
+    }
+
+    async fn encrypt(&self, cx: &Cx<'_>) -> Result<()> {
+        let call = cx
+            .aws
+            .logs
+            .associate_kms_key()
+            .log_group_name(&self.name)
+            .set_kms_key_id(self.kms_key.clone());
+        calmly(cx, || async {
+            call.clone().send().await.during("AssociateKmsKey", cx.id)
+        })
+        .await?;
+        Ok(())
+    }
+
     async fn retain(&self, cx: &Cx<'_>) -> Result<()> {
         let days = self
             .retention_days
             .and_then(|days| i32::try_from(days).ok());
-        cx.aws
+        let call = cx
+            .aws
             .logs
             .put_retention_policy()
             .log_group_name(&self.name)
-            .set_retention_in_days(days)
-            .send()
-            .await
-            .during("PutRetentionPolicy", cx.id)?;
+            .set_retention_in_days(days);
+        calmly(cx, || async {
+            call.clone()
+                .send()
+                .await
+                .during("PutRetentionPolicy", cx.id)
+        })
+        .await?;
         Ok(())
     }
 
@@ -167,19 +176,26 @@ impl LogGroup {
     }
 }
 
-pub(super) fn function_group(stack: &Stack, function: &str) -> String {
-    format!("/aws/lambda/{}", stack.name(function))
-}
-
-pub(super) fn access_group(stack: &Stack) -> String {
-    format!("/aws/apigateway/{}", stack.name("access"))
+async fn calmly<T, F>(cx: &Cx<'_>, attempt: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let what = "CloudWatch Logs to take the key and to end other changes";
+    let limit = Duration::from_mins(3);
+    patiently(cx.events, cx.id, what, limit, time_heals, attempt).await
 }
 
 /// A new key's policy, or another change of the group, may need a moment.
 fn time_heals(error: &Error) -> bool {
+    let of_key = [
+        (
+            "AccessDeniedException",
+            "kms key does not exist or is not allowed",
+        ),
+        ("InvalidParameterException", "kms key"),
+    ];
     error.code() == Some("OperationAbortedException")
-        || error.is("InvalidParameterException", "kms")
-        || error.is("InvalidParameterException", "key")
+        || of_key.iter().any(|(code, text)| error.is(code, text))
 }
 
 #[cfg(test)]

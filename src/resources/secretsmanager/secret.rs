@@ -1,6 +1,7 @@
 //! A secret under the stack's key. Its value is written, never read back or compared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use super::content::{self, Content, DIGESTS, of_key};
 use super::existing::existing;
 use super::observed::{described, found, listed};
 use super::{NOT_FOUND, TAG_SOURCE, TAG_VERSION, aws_name, secret_tags};
+use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -34,6 +36,8 @@ pub struct Secret {
 impl Resource for Secret {
     const KIND: &'static str = "secret";
     const NEEDS: &'static [&'static str] = &["kms-key", "api-key"];
+    const DATA: bool = true;
+    const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         content::wanted(scope.config)
@@ -55,23 +59,23 @@ impl Resource for Secret {
         existing(reader, config).await
     }
 
-    /// Lists lag behind by minutes, so what is known by name is described whether listed or not.
+    /// Lists lag behind by five minutes, so what is known by name is asked for by name: a list
+    /// may show a secret that was deleted a moment ago, and the plan would keep it.
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let mut names = listed(reader).await?;
-        names.extend(["database-admin", "database-app", DIGESTS].map(str::to_owned));
-        let mut found = described(reader, &names).await?;
-        let keys: BTreeSet<String> = found
-            .iter()
-            .filter(|secret| secret.name == DIGESTS)
-            .flat_map(|secret| secret.value.sources.keys().map(|name| of_key(name)))
-            .filter(|name| !names.contains(name))
-            .collect();
-        found.extend(described(reader, &keys).await?);
+        let known = ["database-admin", "database-app", DIGESTS];
+        let known: BTreeSet<String> = known.map(str::to_owned).into();
+        let (mut others, mut found) = tokio::try_join!(listed(reader), described(reader, &known))?;
+        let digests = found.iter().filter(|secret| secret.name == DIGESTS);
+        let keys = digests.flat_map(|secret| secret.value.sources.keys());
+        others.extend(keys.map(|name| of_key(name)));
+        let others: BTreeSet<String> = others.difference(&known).cloned().collect();
+        found.extend(described(reader, &others).await?);
         Ok(found)
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        let value = Content::of(&cx.id.name).make(cx.aws, &self.sources).await?;
+        let content = Content::of(&cx.id.name);
+        let value = content.make(cx.aws, &self.sources).await?;
         let name = aws_name(cx.stack, &cx.id.name);
         let created = cx
             .aws
@@ -98,7 +102,9 @@ impl Resource for Secret {
             }
             Err(error) if is_there(&error) => {
                 let old = take_back(cx, &name, error).await?;
-                self.write(cx, &old, Some(value)).await
+                // The database may still know the user by the old password.
+                let kept = !content.is_derived() && old.value.sources == self.sources;
+                self.write(cx, &old, (!kept).then_some(value)).await
             }
             Err(error) => Err(error),
         }
@@ -148,21 +154,29 @@ impl Secret {
             self.description != old.value.description || self.kms_key != old.value.kms_key;
         let mut version = None;
         if settings || value.is_some() {
-            version = cx
+            let call = cx
                 .aws
                 .secrets
                 .update_secret()
                 .secret_id(old.aws_id())
                 .description(&self.description)
                 .kms_key_id(&self.kms_key)
-                .set_secret_string(value.map(|value| value.expose_secret().to_owned()))
-                .send()
-                .await
-                .during("UpdateSecret", cx.id)?
-                .version_id;
+                .set_secret_string(value.map(|value| value.expose_secret().to_owned()));
+            version = patiently(
+                cx.events,
+                cx.id,
+                "the secret to be taken back",
+                Duration::from_mins(2),
+                |error| error.is("InvalidRequestException", "marked for deletion"),
+                || async { call.clone().send().await.during("UpdateSecret", cx.id) },
+            )
+            .await?
+            .version_id;
         }
-        self.tag(cx, &old.value.all_tags(), version.as_deref())
-            .await?;
+        let old_tags = old.value.all_tags();
+        if version.is_some() || old_tags != self.all_tags() {
+            self.tag(cx, &old_tags, version.as_deref()).await?;
+        }
         let mut attributes = old.attributes.clone();
         if let Some(version) = version {
             attributes.insert("version".to_owned(), version);

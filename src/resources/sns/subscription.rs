@@ -23,6 +23,7 @@ pub struct Subscription {
 impl Resource for Subscription {
     const KIND: &'static str = "topic-subscription";
     const NEEDS: &'static [&'static str] = &["topic"];
+    const INTERRUPTS: Option<&'static str> = Some("alarms' e-mails");
     const SUPERSEDED: Option<usize> = Some(0);
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

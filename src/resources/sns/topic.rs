@@ -8,6 +8,7 @@ use super::topic_arn;
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::resources::iam::policy::{document, parse};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -30,6 +31,7 @@ pub struct Topic {
 impl Resource for Topic {
     const KIND: &'static str = "topic";
     const NEEDS: &'static [&'static str] = &["kms-key"];
+    const INTERRUPTS: Option<&'static str> = Some("alarms' e-mails");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let topic = Self {
@@ -72,7 +74,7 @@ impl Resource for Topic {
             owned: reader.stack.owns(&tags),
             value: Self {
                 kms_key: fields.remove(KEY).unwrap_or_default(),
-                policy: serde_json::from_str(&policy).unwrap_or_default(),
+                policy: parse(&policy),
                 tags: reader.stack.relevant(tags),
             },
         }])
@@ -147,38 +149,35 @@ impl Topic {
 /// The account manages the topic; only its own alarms of this stack publish to it.
 fn policy(stack: &Stack) -> Value {
     let arn = topic_arn(stack);
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "Account",
-                "Effect": "Allow",
-                "Principal": {"AWS": format!("arn:{}:iam::{}:root", stack.partition(), stack.account)},
-                "Action": [
-                    "sns:AddPermission",
-                    "sns:DeleteTopic",
-                    "sns:GetTopicAttributes",
-                    "sns:ListSubscriptionsByTopic",
-                    "sns:Publish",
-                    "sns:RemovePermission",
-                    "sns:SetTopicAttributes",
-                    "sns:Subscribe",
-                ],
-                "Resource": arn,
+    document([
+        json!({
+            "Sid": "Account",
+            "Effect": "Allow",
+            "Principal": {"AWS": format!("arn:{}:iam::{}:root", stack.partition(), stack.account)},
+            "Action": [
+                "sns:AddPermission",
+                "sns:DeleteTopic",
+                "sns:GetTopicAttributes",
+                "sns:ListSubscriptionsByTopic",
+                "sns:Publish",
+                "sns:RemovePermission",
+                "sns:SetTopicAttributes",
+                "sns:Subscribe",
+            ],
+            "Resource": arn,
+        }),
+        json!({
+            "Sid": "Alarms",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": arn,
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": stack.account},
+                "ArnLike": {"aws:SourceArn": stack.arn("cloudwatch", &format!("alarm:{}-*", stack.prefix()))},
             },
-            {
-                "Sid": "Alarms",
-                "Effect": "Allow",
-                "Principal": {"Service": "cloudwatch.amazonaws.com"},
-                "Action": "sns:Publish",
-                "Resource": arn,
-                "Condition": {
-                    "StringEquals": {"aws:SourceAccount": stack.account},
-                    "ArnLike": {"aws:SourceArn": stack.arn("cloudwatch", &format!("alarm:{}-*", stack.prefix()))},
-                },
-            },
-        ],
-    })
+        }),
+    ])
 }
 
 #[cfg(test)]

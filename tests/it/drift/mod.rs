@@ -51,8 +51,8 @@ pub struct Drift {
     pub id: &'static str,
     /// The path that the plan must name, or what all its paths start with: `tags.owner`.
     pub field: &'static str,
-    /// What the plan does about it: `update`, `replace` or `supersede`; `delete` where the whole
-    /// object is one too many.
+    /// What the plan does about it: `update`, `replace` or `supersede`, or `delete` where the
+    /// whole object is one too many.
     pub action: &'static str,
     /// Other objects that necessarily change with it.
     pub also: &'static [&'static str],
