@@ -18,7 +18,7 @@ impl Emulator {
     pub fn ministack() -> Self {
         let port = free_port();
         let state = tempfile::tempdir().unwrap();
-        let mut command = Command::new(program("WMCTL_MINISTACK", "ministack/bin/ministack"));
+        let mut command = Command::new(ministack());
         command
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
@@ -62,6 +62,11 @@ impl Drop for Emulator {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program that scripts/test installed, or WMCTL_MINISTACK names.
+pub fn ministack() -> PathBuf {
+    program("WMCTL_MINISTACK", "ministack/bin/ministack")
 }
 
 /// The server that scripts/test installed.

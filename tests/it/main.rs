@@ -14,3 +14,6 @@ mod lifecycle;
 mod local;
 mod network;
 mod project;
+#[path = "../support/mod.rs"]
+mod support;
+mod sweep;

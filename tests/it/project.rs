@@ -92,6 +92,13 @@ impl Project {
 
     /// The same with environment variables. Nothing of the caller's AWS settings gets through.
     pub fn wmctl_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        run(command)
+    }
+
+    /// The binary with these arguments, for who runs it in a way of their own.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wmctl"));
         command
             .args(arguments)
@@ -110,21 +117,30 @@ impl Project {
         ] {
             command.env_remove(name);
         }
-        command.envs(variables.iter().copied());
-        run(command)
+        command
+    }
+
+    /// Keeps what is built of the function where the next run finds it. For tests that run one
+    /// after the other: two that build at once would disturb each other.
+    pub fn share_build(&self) {
+        let build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("build");
+        std::fs::create_dir_all(&build).unwrap();
+        std::fs::create_dir_all(self.path().join(".wmctl")).unwrap();
+        std::os::unix::fs::symlink(build, self.path().join(".wmctl/build")).unwrap();
     }
 }
 
 pub fn run(mut command: Command) -> Run {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    Run {
-        code: status.code().unwrap_or(-1),
-        stdout: String::from_utf8(stdout).unwrap(),
-        stderr: String::from_utf8(stderr).unwrap(),
+    command.output().unwrap().into()
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 }
 

@@ -1,0 +1,310 @@
+//! Killed at any call, or failed at any call, and run again: the account is the same as after an
+//! undisturbed run. For every call of a whole `up`, of an update of every kind, and of `down`.
+//!
+//! The ordinary run tries a sample, another one each time. `WMCTL_SWEEP` may be `all`, `writes`
+//! for faults at calls that change something, the number of a sample to repeat, or a part of the
+//! cases' names.
+
+mod dump;
+
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use self::dump::Dump;
+use crate::drift::say;
+use crate::emulator::ministack;
+use crate::lifecycle::changes;
+use crate::project::{Project, Run};
+use crate::support::copies::{Copy, Original, reset, state};
+use crate::support::proxy::{Call, Fault, Proxy, Target};
+
+/// A command that is disturbed, and the account that it starts from.
+struct Scene<'a> {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    start: &'a Original,
+    edit: fn(&Project),
+}
+
+/// A fault at one call of a scene.
+struct Case<'a> {
+    scene: &'a Scene<'a>,
+    expected: &'a Dump,
+    target: Target,
+    fault: Fault,
+}
+
+/// How many cases of each scene the ordinary run tries.
+const SAMPLE: usize = 35;
+
+/// A project that declares every kind.
+fn whole() -> Project {
+    let project = Project::new();
+    project.share_build();
+    project.edit("[alarms]\n", "[alarms]\nemail = \"ops@example.com\"\n");
+    project
+}
+
+/// Other settings of every kind that has any.
+fn changed(project: &Project) {
+    let edits = [
+        ("\"security-team\"", "\"platform-team\""),
+        ("backup_days    = 7", "backup_days    = 9"),
+        ("max_connections = \"100\"", "max_connections = \"120\""),
+        ("memory_mb            = 256", "memory_mb            = 512"),
+        ("timeout_s            = 30", "timeout_s            = 20"),
+        ("\"info\"", "\"debug\""),
+        (
+            "stage    = \"prod\"\nthrottle = { rate = 100, burst = 200 }",
+            "stage    = \"prod\"\nthrottle = { rate = 90, burst = 180 }",
+        ),
+        (
+            "name = \"chatbot\"\n\n[waf]",
+            "name = \"chatbot\"\n\n[[api.keys]]\nname = \"second\"\n\n[waf]",
+        ),
+        ("rate_limit_5min = 2000", "rate_limit_5min = 1500"),
+        ("function_errors_5min = 10", "function_errors_5min = 20"),
+        ("ops@example.com", "oncall@example.com"),
+    ];
+    for (from, to) in edits {
+        project.edit(from, to);
+    }
+}
+
+impl Scene<'_> {
+    fn project(&self) -> Project {
+        let project = whole();
+        (self.edit)(&project);
+        project
+    }
+
+    fn command(&self, project: &Project, url: &str) -> Command {
+        project.command(&[self.arguments, &at(url)].concat())
+    }
+
+    /// The command without a fault: its calls, and the account that it leaves.
+    fn undisturbed(&self) -> (Vec<Call>, Dump) {
+        let (copy, project) = (self.start.copy(), self.project());
+        let proxy = Proxy::new(copy.port, Duration::ZERO);
+        let command = &mut self.command(&project, &proxy.url);
+        let run = Run::from(proxy.run(command, |_| {}));
+        assert_eq!(run.code, 0, "{}: {}", self.name, brief(&run));
+        let calls = proxy.take_calls();
+        self.check(&copy, &project)
+            .unwrap_or_else(|why| panic!("{}: {why}", self.name));
+        (calls, Dump::new(&state(copy.port)))
+    }
+
+    /// Whether nothing is left to do.
+    fn check(&self, copy: &Copy<'_>, project: &Project) -> Result<(), String> {
+        if self.arguments[0] != "up" {
+            return Ok(());
+        }
+        let plan = Run::from(
+            project
+                .command(&[&["plan"], &at(&copy.url())[..]].concat())
+                .output()
+                .unwrap(),
+        );
+        if plan.code == 0 && changes(&plan) == 0 {
+            return Ok(());
+        }
+        Err(format!("the plan is not empty: {}", left(&plan)))
+    }
+}
+
+fn at(url: &str) -> [&str; 6] {
+    [
+        "--endpoint-url",
+        url,
+        "--skip",
+        "migrate,health",
+        "--json",
+        "--yes",
+    ]
+}
+
+impl Case<'_> {
+    fn name(&self) -> String {
+        let Target { name, after } = &self.target;
+        format!("{}: {:?} at {name} #{after}", self.scene.name, self.fault)
+    }
+
+    /// The command with the fault, and again without. What is wrong then.
+    fn run(&self) -> Result<(), String> {
+        let scene = self.scene;
+        let (copy, project) = (scene.start.copy(), scene.project());
+        let proxy = Proxy::new(copy.port, Duration::ZERO);
+        proxy.arm(self.target.clone(), self.fault);
+        let first = Run::from(proxy.run(&mut scene.command(&project, &proxy.url), |_| {}));
+        if !proxy.struck() {
+            return Err(format!("the call was never made: {}", first.all()));
+        }
+        let again = Run::from(scene.command(&project, &copy.url()).output().unwrap());
+        if again.code != 0 {
+            return Err(format!("the second run failed: {}", brief(&again)));
+        }
+        let left = Dump::new(&state(copy.port)).differences(self.expected);
+        if !left.is_empty() {
+            let code = first.code;
+            return Err(format!(
+                "the first run ended with {code}; then\n{}",
+                left.join("\n")
+            ));
+        }
+        scene.check(&copy, &project)
+    }
+}
+
+/// What failed, without the plan.
+fn brief(run: &Run) -> String {
+    match serde_json::from_str::<serde_json::Value>(&run.stdout) {
+        Ok(document) => format!("{:#} {}", document["result"]["failed"], document["error"]),
+        Err(_) => run.all(),
+    }
+}
+
+/// What a plan would still do.
+fn left(plan: &Run) -> String {
+    let document = plan.json();
+    let steps = document["plan"]["steps"].as_array().unwrap().iter();
+    let left = steps.filter(|step| step["action"] != "keep");
+    let lines = left.map(|step| format!("{} {} {}", step["action"], step["id"], step["changes"]));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Every fault at every call.
+fn cases<'a>(scene: &'a Scene<'a>, calls: &[Call], expected: &'a Dump) -> Vec<Case<'a>> {
+    let mut cases = Vec::new();
+    let signed: Vec<&Call> = calls.iter().filter(|call| call.signed).collect();
+    for (index, call) in signed.iter().enumerate() {
+        let same = |other: &&&Call| other.name == call.name;
+        let after = signed[..index].iter().filter(same).count();
+        for fault in Fault::ALL {
+            let target = Target {
+                name: call.name.clone(),
+                after,
+            };
+            cases.push(Case {
+                scene,
+                expected,
+                target,
+                fault,
+            });
+        }
+    }
+    cases
+}
+
+fn is_read(call: &str) -> bool {
+    ["GET", "Get", "Describe", "List"]
+        .iter()
+        .any(|verb| call.split(' ').nth(1).unwrap().starts_with(verb))
+}
+
+/// Those that this run tries.
+fn chosen<'a>(mut cases: Vec<Case<'a>>, wish: &str) -> Vec<Case<'a>> {
+    if wish == "all" {
+        return cases;
+    }
+    if wish == "writes" {
+        cases.retain(|case| !is_read(&case.target.name));
+        return cases;
+    }
+    let Ok(seed) = wish.parse::<usize>() else {
+        cases.retain(|case| case.name().contains(wish));
+        return cases;
+    };
+    // No multiple of the number of faults, so that each has its turn.
+    let mut stride = cases.len().div_ceil(SAMPLE);
+    stride += usize::from(stride.is_multiple_of(Fault::ALL.len()));
+    cases
+        .into_iter()
+        .skip(seed % stride)
+        .step_by(stride)
+        .collect()
+}
+
+/// Runs the cases, some at once, and says for each fault how many converged. What failed.
+fn sweep(scene: &Scene<'_>, cases: &[Case<'_>]) -> Vec<String> {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let workers = 2 * std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(why) = case.run() {
+                        let text = format!("{}: {why}", case.name());
+                        say(&text);
+                        failed.lock().unwrap().push((case.fault, text));
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    for fault in Fault::ALL {
+        let all = cases.iter().filter(|case| case.fault == fault).count();
+        let lost = failed.iter().filter(|(of, _)| *of == fault).count();
+        say(&format!(
+            "{} {fault:?}: {} of {all} converged",
+            scene.name,
+            all - lost
+        ));
+    }
+    failed.into_iter().map(|(_, text)| text).collect()
+}
+
+#[test]
+fn whatever_call_a_run_is_stopped_at_the_next_ends_in_the_same_account() {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_micros();
+    let wish = std::env::var("WMCTL_SWEEP").unwrap_or_else(|_| now.to_string());
+    say(&format!("sweep: WMCTL_SWEEP={wish:?} repeats this one"));
+
+    let (empty, built, project) = (
+        Original::start(&ministack()),
+        Original::start(&ministack()),
+        whole(),
+    );
+    for original in [&empty, &built] {
+        let url = format!("http://127.0.0.1:{}", original.port);
+        project.wmctl(&[&["up"], &at(&url)[..]].concat()).ok();
+    }
+    // What it served once it has loaded, so copies need not.
+    reset(empty.port);
+    empty.rest();
+    built.rest();
+
+    let scene = |name, arguments, start, edit| Scene {
+        name,
+        arguments,
+        start,
+        edit,
+    };
+    let down = &["down", "--allow-destroy", "db-instance/main"];
+    let scenes: [Scene<'_>; 3] = [
+        scene("up", &["up"], &empty, (|_| {}) as fn(&Project)),
+        scene("update", &["up"], &built, changed),
+        scene("down", down, &built, |_| {}),
+    ];
+    let mut failed = Vec::new();
+    for scene in &scenes {
+        let (calls, expected) = scene.undisturbed();
+        let chance = scene.undisturbed().1.differences(&expected);
+        assert!(
+            chance.is_empty(),
+            "{}: two runs differ by themselves: {chance:#?}",
+            scene.name
+        );
+        let cases = chosen(cases(scene, &calls, &expected), &wish);
+        failed.extend(sweep(scene, &cases));
+    }
+    assert!(
+        failed.is_empty(),
+        "{} did not converge:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
+}
