@@ -22,6 +22,7 @@ pub struct Original {
 pub struct Copy<'a> {
     original: &'a Original,
     pub port: u16,
+    pub process: u32,
 }
 
 impl Original {
@@ -57,10 +58,12 @@ impl Original {
     }
 
     pub fn copy(&self) -> Copy<'_> {
-        let port = self.say("copy").parse().unwrap();
+        let answer = self.say("copy");
+        let (port, process) = answer.split_once(' ').unwrap();
         Copy {
             original: self,
-            port,
+            port: port.parse().unwrap(),
+            process: process.parse().unwrap(),
         }
     }
 

@@ -3,7 +3,7 @@ copy of it in moments, at a port of its own.
 
 It says the port at which it serves, and then does what the lines of its input say:
     rest        stops serving; from now on it can be copied
-    copy        serves a copy of the account, and says at which port
+    copy        serves a copy of the account, and says at which port, and its process id
     end PORT    ends that copy, at once
 Each is answered by one line. The end of the input ends everything.
 `GET /_state` answers with all that an account holds.
@@ -92,7 +92,7 @@ def main():
                 end.start()
                 run(descriptor, threading.Event())
             os.close(descriptor)
-            say(port)
+            say(f"{port} {copies[port]}")
         else:
             pid = copies.pop(line.split()[1])
             os.kill(pid, signal.SIGKILL)

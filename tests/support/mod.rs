@@ -5,4 +5,4 @@
 
 pub mod copies;
 pub mod proxy;
-mod wire;
+pub mod wire;

@@ -137,9 +137,9 @@ impl Proxy {
         calls
     }
 
-    /// Runs a client, which a fault may kill; `watch` sees its process id. Returns when it has
-    /// ended and all that it sent is processed.
-    pub fn run(&self, command: &mut Command, watch: impl FnOnce(u32)) -> Output {
+    /// Runs a client, which a fault may kill. `watch` is told its process id when it has started,
+    /// and once more when it is ending. Returns when all that it sent is processed.
+    pub fn run(&self, command: &mut Command, mut watch: impl FnMut(u32)) -> Output {
         let (mut stdout, mut stderr) = {
             let mut client = self.shared.client.lock().unwrap();
             let mut child = command
@@ -162,6 +162,7 @@ impl Proxy {
         let _ = stdout.read_to_end(&mut text);
         let stderr = reader.join().unwrap();
         let mut client = self.shared.client.lock().unwrap().take().unwrap();
+        watch(client.id());
         let status = client.wait().unwrap();
         let state = self.shared.state.lock().unwrap();
         drop(
