@@ -21,8 +21,8 @@ use crate::plan::{Plan, Step};
 use crate::resources::{Cx, DatabaseServer, Kind, Kinds, Options};
 use crate::stack::Stack;
 
-/// Enough to keep every service busy, and few enough for an emulator on two cores.
-const AT_ONCE: usize = 16;
+/// Enough that no object's turn comes late, and few enough to be polite.
+const AT_ONCE: usize = 64;
 
 /// What applying works with.
 pub struct Site<'a> {

@@ -13,6 +13,7 @@ use crate::apply::{Outcome, Site, apply};
 use crate::error::{Error, Kind, Result};
 use crate::lease::Lease;
 use crate::plan::{Plan, moved};
+use crate::report::plan_text;
 
 /// How long a run that was told to leave at once may take to give its lease back.
 const PARTING: Duration = Duration::from_secs(3);
@@ -24,27 +25,33 @@ pub struct Changing {
     pub wait: Duration,
 }
 
-/// Applies a plan that was confirmed, unless the account has moved since it was made: `again`
-/// plans once more, now that nobody else changes anything.
+/// Applies a plan that was confirmed. `again` plans once more when nobody else changes anything
+/// any more: where the account has moved meanwhile, a person has to look again, and a run that
+/// nobody watches goes on with what there is to do now.
 pub async fn carry_out(
     session: &Session,
-    plan: &Plan,
+    plan: Plan,
     command: &str,
     wait: Duration,
     again: impl Fn(&View) -> Result<Plan>,
-) -> Result<Outcome> {
+) -> Result<(Plan, Outcome)> {
     with_lease(session, command, wait, async |stopped| {
         let view = session.view(Build::Never).await?;
-        let moved = moved(plan, &again(&view)?);
+        let now = again(&view)?;
+        let moved = moved(&plan, &now);
         if !moved.is_empty() {
-            return Err(Error::new(
-                Kind::Refused,
-                format!(
-                    "the account has moved since this plan was made: {}",
-                    moved.join(", ")
-                ),
-            )
-            .hint("nothing was changed; run the same command again to see what is left to do"));
+            let moved = moved.join(", ");
+            if session.watched {
+                return Err(Error::new(
+                    Kind::Refused,
+                    format!("the account has moved since this plan was made: {moved}"),
+                )
+                .hint("nothing was changed; run the same command again to see what is left to do"));
+            }
+            session.events.note(format!(
+                "The account has moved since the plan was made ({moved}); this is what is left to do:\n{}",
+                plan_text(&now)
+            ));
         }
         let site = Site {
             kinds: &session.kinds,
@@ -55,7 +62,8 @@ pub async fn carry_out(
             events: &session.events,
             database_server: session.database_server(),
         };
-        Ok(apply(&site, plan, stopped).await)
+        let outcome = apply(&site, &now, stopped).await;
+        Ok((now, outcome))
     })
     .await
 }

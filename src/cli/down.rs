@@ -42,12 +42,12 @@ impl Down {
         let view = session.view(Build::Never).await?;
         let plan = planned(&session, &view, &destroy);
         session.printer.proposal(&plan);
-        let outcome = if plan.is_empty() {
-            Outcome::default()
+        let (plan, outcome) = if plan.is_empty() {
+            (plan, Outcome::default())
         } else {
             session.confirm(&format!("Delete this from {}?", session.place()))?;
             let again = |view: &_| Ok(planned(&session, view, &destroy));
-            carry_out(&session, &plan, "down", self.changing.wait, again).await?
+            carry_out(&session, plan, "down", self.changing.wait, again).await?
         };
         let calls = session.aws.calls.count();
         let mut document = session.document();

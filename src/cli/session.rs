@@ -41,7 +41,8 @@ pub struct Session {
     pub options: Options,
     pub gaps: Gaps,
     pub events: Events,
-    yes: bool,
+    /// Whether a person has seen the plan that is carried out, and agreed to that one.
+    pub watched: bool,
     progress: Progress,
 }
 
@@ -108,7 +109,7 @@ impl Session {
             },
             gaps,
             events,
-            yes: global.yes,
+            watched: !global.yes,
             progress,
         })
     }
@@ -176,7 +177,7 @@ impl Session {
 
     /// Asks before anything changes, unless `--yes` was given.
     pub fn confirm(&self, question: &str) -> Result<()> {
-        if self.yes {
+        if !self.watched {
             return Ok(());
         }
         match self.printer.ask(question) {

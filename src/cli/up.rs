@@ -42,7 +42,7 @@ impl Up {
             .as_mut()
             .map_or(self.planning, |saved| std::mem::take(&mut saved.planning));
         planning.destroy()?;
-        let session = Session::open(global).await?;
+        let mut session = Session::open(global).await?;
         let view = session.view(Build::IfChanged).await?;
         let (plan, checked) = planning.plan(&session, &view)?;
         if let Some(saved) = &saved {
@@ -50,17 +50,24 @@ impl Up {
         }
         session.printer.proposal(&plan);
         checked?;
-        let outcome = if plan.is_empty() {
-            Outcome {
-                known: plan.known.clone(),
+        let (plan, outcome) = if plan.is_empty() {
+            let known = plan.known.clone();
+            let outcome = Outcome {
+                known,
                 ..Outcome::default()
-            }
+            };
+            (plan, outcome)
         } else {
-            if saved.is_none() {
+            if saved.is_some() {
+                session.watched = true;
+            } else {
                 session.confirm(&format!("Change this in {}?", session.place()))?;
             }
-            let again = |view: &_| Ok(planning.plan(&session, view)?.0);
-            carry_out(&session, &plan, "up", self.changing.wait, again).await?
+            let again = |view: &_| {
+                let (plan, checked) = planning.plan(&session, view)?;
+                checked.map(|()| plan)
+            };
+            carry_out(&session, plan, "up", self.changing.wait, again).await?
         };
         finish(session, &plan, &outcome).await
     }

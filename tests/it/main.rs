@@ -13,6 +13,7 @@ mod existing_database;
 mod lifecycle;
 mod local;
 mod network;
+mod operators;
 mod project;
 #[path = "../support/mod.rs"]
 mod support;

@@ -283,7 +283,8 @@ fn whatever_call_a_run_is_stopped_at_the_next_ends_in_the_same_account() {
         start,
         edit,
     };
-    let down = &["down", "--allow-destroy", "db-instance/main"];
+    let all = "db-instance/main,kms-key/main,secret/*";
+    let down = &["down", "--allow-destroy", all];
     let scenes: [Scene<'_>; 3] = [
         scene("up", &["up"], &empty, (|_| {}) as fn(&Project)),
         scene("update", &["up"], &built, changed),

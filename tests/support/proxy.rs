@@ -26,6 +26,12 @@ pub enum Fault {
     ResetBefore,
     /// The connection is reset after the call was processed.
     ResetAfter,
+    /// Ctrl-C while the call is under way.
+    Interrupted,
+    /// SIGTERM while the call is under way.
+    Terminated,
+    /// Ctrl-C again and again, while the call gets no answer, until the process has ended.
+    InterruptedTwice,
 }
 
 impl Fault {
@@ -39,11 +45,10 @@ impl Fault {
         Fault::ResetAfter,
     ];
 
-    fn processed(self) -> bool {
-        matches!(
-            self,
-            Fault::KilledAfter | Fault::FailedAfter | Fault::ResetAfter
-        )
+    /// Whether the call never reaches the emulator.
+    fn is_lost(self) -> bool {
+        use Fault::{FailedBefore, KilledBefore, ResetBefore, Throttled};
+        matches!(self, KilledBefore | FailedBefore | Throttled | ResetBefore)
     }
 }
 
@@ -220,7 +225,7 @@ impl Shared {
     ) -> io::Result<()> {
         let began = Instant::now();
         let mut reply = match fault {
-            Some(fault) if !fault.processed() => Vec::new(),
+            Some(fault) if fault.is_lost() => Vec::new(),
             _ => self.forward(upstream, &bytes)?,
         };
         match fault {
@@ -234,6 +239,12 @@ impl Shared {
             }
             Some(Fault::FailedBefore | Fault::FailedAfter) => reply = wire::failure(&bytes),
             Some(Fault::Throttled) => reply = wire::throttling(&bytes),
+            Some(Fault::Interrupted) => drop(self.signal("INT")),
+            Some(Fault::Terminated) => drop(self.signal("TERM")),
+            Some(Fault::InterruptedTwice) => {
+                while self.signal("INT") {}
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
             None => {}
         }
         if let Some(rest) = self.delay.checked_sub(began.elapsed()) {
@@ -264,6 +275,19 @@ impl Shared {
             *upstream = None;
         }
         reply
+    }
+
+    /// False where the client has ended.
+    fn signal(&self, name: &str) -> bool {
+        let mut client = self.client.lock().unwrap();
+        let Some(client) = client.as_mut() else {
+            return false;
+        };
+        if client.try_wait().unwrap().is_some() {
+            return false;
+        }
+        let kill = ["-s", name, &client.id().to_string()];
+        Command::new("kill").args(kill).status().unwrap().success()
     }
 
     fn kill(&self) {
