@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::object::Ids;
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Plan, Reason, Step};
 use crate::resources::{Kind, Kinds};
 
 /// Units of concurrency that Lambda insists on leaving to functions without a reservation.
@@ -18,6 +18,7 @@ pub struct Facts {
 /// Refuses a plan that would destroy data that nobody named, or that AWS cannot carry out.
 pub fn check(kinds: &Kinds, plan: &Plan, destroy: &Ids, facts: &Facts) -> Result<()> {
     data_is_kept(kinds, plan, destroy)?;
+    database_can_follow(plan)?;
     concurrency_is_there(plan, facts)
 }
 
@@ -61,6 +62,33 @@ fn loss(step: &Step) -> String {
     }
 }
 
+/// RDS keeps a subnet group, and what stands in it, in the VPC where it was made.
+fn database_can_follow(plan: &Plan) -> Result<()> {
+    let moves = plan.changes().any(|step| {
+        let another = matches!(step.action, Action::Create | Action::Supersede);
+        step.id.kind == "vpc" && (another || step.reason == Reason::NotWanted)
+    });
+    let stays = |step: &&Step| {
+        let found = step.found.is_some() && step.action != Action::Delete;
+        step.id.kind == "db-instance" && found
+    };
+    let Some(database) = plan.steps.iter().find(stays).filter(|_| moves) else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!(
+            "the plan would move the network to another VPC, and {} cannot follow",
+            database.id
+        ),
+    )
+    .hint("nothing was changed; put back what [network] in infra.toml said before")
+    .hint(format!(
+        "or begin anew there: `wmctl down --allow-destroy {}` leaves a last snapshot of the data",
+        database.id
+    )))
+}
+
 /// A new account may have a concurrency of 10 in all; creating the function would fail half-way.
 fn concurrency_is_there(plan: &Plan, facts: &Facts) -> Result<()> {
     let Some(free) = facts.unreserved_concurrency else {
@@ -95,7 +123,6 @@ fn concurrency_is_there(plan: &Plan, facts: &Facts) -> Result<()> {
 mod tests {
     use super::*;
     use crate::object::{Id, Object};
-    use crate::plan::Reason;
     use serde_json::json;
 
     fn step(id: Id, action: Action, wanted: Option<serde_json::Value>) -> Plan {
@@ -129,6 +156,25 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::Refused);
         assert!(error.hints[1].contains("--allow-destroy db-instance/main"));
         check(&kinds, &plan, &Ids::from_iter([id]), &Facts::default()).unwrap();
+    }
+
+    #[test]
+    fn the_network_does_not_leave_the_database_behind() {
+        let both = |vpc: Action, database: Action| {
+            let mut plan = step(Id::new("db-instance", "main"), database, None);
+            let mut network = step(Id::new("vpc", "main"), vpc, None).steps;
+            network[0].reason = Reason::Superseded;
+            plan.steps.append(&mut network);
+            plan
+        };
+        let kinds = crate::resources::all();
+        let destroy = Ids::from_iter([Id::new("db-instance", "main")]);
+        let refused = |plan: &Plan| check(&kinds, plan, &destroy, &Facts::default()).is_err();
+        assert!(refused(&both(Action::Supersede, Action::Keep)));
+        assert!(refused(&both(Action::Create, Action::Update)));
+        // Nothing to leave behind; and the database's own VPC, of two.
+        assert!(!refused(&both(Action::Supersede, Action::Delete)));
+        assert!(!refused(&both(Action::Delete, Action::Keep)));
     }
 
     #[test]

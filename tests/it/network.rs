@@ -1,4 +1,5 @@
-//! The whole network at another address range.
+//! The whole network at another address range: beside the old one, unless the database would be
+//! left behind.
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,23 @@ fn ranges(url: &str) -> Vec<String> {
         .collect()
 }
 
+/// The database and its subnet group, deleted behind our back.
+fn delete_database(url: &str) {
+    runtime().block_on(async {
+        let rds = connect(url).await.rds;
+        let name = "watermark-chatbot-prod";
+        let found = rds.describe_db_instances().send().await.unwrap();
+        let id = found.db_instances()[0].db_instance_identifier().unwrap();
+        let call = rds.modify_db_instance().db_instance_identifier(id);
+        let call = call.deletion_protection(false).apply_immediately(true);
+        call.send().await.unwrap();
+        let call = rds.delete_db_instance().db_instance_identifier(id);
+        call.skip_final_snapshot(true).send().await.unwrap();
+        let call = rds.delete_db_subnet_group().db_subnet_group_name(name);
+        call.send().await.unwrap();
+    });
+}
+
 fn another_range(emulator: &Emulator) {
     let project = Project::new();
     let at = [
@@ -45,6 +63,16 @@ fn another_range(emulator: &Emulator) {
     wmctl(&["up"]);
     let before = counts(&emulator.url);
     project.edit("10.42.0.0/16", "10.43.0.0/16");
+
+    let left_behind = project.wmctl(&[&["up"], &at[..]].concat());
+    assert_eq!(left_behind.code, 6, "{}", left_behind.all());
+    assert!(
+        left_behind.stdout.contains("cannot follow"),
+        "{}",
+        left_behind.all()
+    );
+    assert_eq!(ranges(&emulator.url), ["10.42.0.0/16"]);
+    delete_database(&emulator.url);
 
     let plan = wmctl(&["plan"]).json();
     let steps = plan["plan"]["steps"].as_array().unwrap();

@@ -62,6 +62,8 @@ impl Resource for Function {
         "security-group",
         "security-group-rules",
         "subnet",
+        // It reads its secrets through it for as long as it stands in the VPC.
+        "vpc-endpoint",
     ];
     const INTERRUPTS: Option<&'static str> = Some("every request");
     /// These belong to the function, not to a version of it.

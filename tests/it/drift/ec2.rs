@@ -138,10 +138,13 @@ fn groups() -> Vec<Drift> {
         // The one rule that there was.
         drift("security-group-rules/endpoints", "ingress", |account| {
             Box::pin(async move {
-                let group = group(account, "security-group/endpoints").await;
+                let function = account.id("security-group/function");
+                let function = UserIdGroupPair::builder().group_id(function).build();
+                let https = IpPermission::builder().ip_protocol("tcp");
+                let https = https.from_port(443).to_port(443);
                 let call = account.aws.ec2.revoke_security_group_ingress();
-                let call = call.set_group_id(group.group_id);
-                let call = call.set_ip_permissions(group.ip_permissions);
+                let call = call.group_id(account.id("security-group/endpoints"));
+                let call = call.ip_permissions(https.user_id_group_pairs(function).build());
                 call.send().await.unwrap();
             })
         }),
