@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Global;
 use super::session::{Build, Session};
 use crate::error::Result;
-use crate::object::{Ids, Object};
+use crate::object::{Id, Ids, Object};
 use crate::resources::lambda::LIVE;
 use crate::resources::lambda::invoke::invoke;
 
@@ -37,7 +37,11 @@ impl Status {
         let mut document = session.endpoint_document(endpoint.as_ref());
         document["versions"] = json!({"chatbot": live("chatbot"), "migrator": live("migrator")});
         document["health"] = health;
-        document["database"] = json!(attribute("db-instance", "main", "endpoint"));
+        // The stack's own, or one that somebody else keeps.
+        let database = plan.known.get(&Id::new("db-instance", "main"));
+        let of_database = |name: &str| database.and_then(|database| database.get(name));
+        document["database"] = json!(of_database("endpoint"));
+        document["database_parameters"] = json!(of_database("parameters"));
         document["objects"] = json!(found.len());
         document["pending_changes"] = json!(pending);
         let (printer, place) = (session.printer, session.place());
@@ -77,6 +81,10 @@ fn text(document: &Value, place: &str) -> String {
     } else {
         format!("not ok: {}", shown(&document["health"]["reason"]))
     };
+    let waits = match document["database_parameters"].as_str() {
+        Some("pending-reboot") => ": some parameters take effect when it is rebooted",
+        _ => "",
+    };
     let pending = document["pending_changes"].as_array().map_or(0, Vec::len);
     let mut lines = vec![
         format!(
@@ -85,7 +93,7 @@ fn text(document: &Value, place: &str) -> String {
             shown(&document["environment"])
         ),
         format!("endpoint  {}", shown(&document["endpoint"])),
-        format!("database  {}", shown(&document["database"])),
+        format!("database  {}{waits}", shown(&document["database"])),
         format!(
             "live      chatbot version {}, migrator version {}",
             shown(&document["versions"]["chatbot"]),

@@ -87,8 +87,9 @@ async fn parameters(
 ) -> Result<BTreeMap<String, String>> {
     let group = instance.db_parameter_groups().first();
     match group.and_then(|group| group.db_parameter_group_name()) {
-        Some(group) => set_in(reader.aws, group).await,
-        None => Ok(BTreeMap::new()),
+        // Nobody sets anything in a default group.
+        Some(group) if !group.starts_with("default.") => set_in(reader.aws, group).await,
+        _ => Ok(BTreeMap::new()),
     }
 }
 

@@ -23,7 +23,7 @@ const UP_TO_THE_STAGE: &[&str] = &[
     API,
     "function-version/chatbot",
     "method/chatbot-post",
-    "deployment/main",
+    "deployment/current",
     "stage/main",
 ];
 
@@ -234,10 +234,10 @@ fn permissions() -> Vec<Drift> {
         extra("function-permission/chatbot-function-extra", |account| {
             Box::pin(state(account, CHATBOT, None))
         }),
-        extra("function-permission/chatbot-live-extra", |account| {
+        extra("function-permission/chatbot-live-other", |account| {
             Box::pin(state(account, CHATBOT, Some("live")))
         }),
-        extra("function-permission/migrator-live-extra", |account| {
+        extra("function-permission/migrator-live-other", |account| {
             Box::pin(state(account, "function/migrator", Some("live")))
         }),
     ]
@@ -263,7 +263,7 @@ fn deletions() -> Vec<Deletion> {
                 LIVE,
                 API,
                 "method/chatbot-post",
-                "deployment/main",
+                "deployment/current",
                 "stage/main",
             ],
             except: &[],
@@ -279,7 +279,12 @@ fn deletions() -> Vec<Deletion> {
         },
         Deletion {
             id: LIVE,
-            also: &[API, "method/chatbot-post", "deployment/main", "stage/main"],
+            also: &[
+                API,
+                "method/chatbot-post",
+                "deployment/current",
+                "stage/main",
+            ],
             except: &[],
             deed: |account| Box::pin(delete_alias(account)),
         },
@@ -391,10 +396,12 @@ async fn state_anew(
 /// One more statement.
 async fn state(account: &Account, function: &str, alias: Option<&str>) {
     let call = account.aws.lambda.add_permission();
+    // Emulators keep the statements of a function and of its aliases together.
+    let id = alias.map_or("extra", |_| "other");
     let call = call
         .function_name(account.id(function))
         .set_qualifier(alias.map(str::to_owned))
-        .statement_id("extra")
+        .statement_id(id)
         .action("lambda:InvokeFunction")
         .principal("*");
     call.send().await.unwrap();
