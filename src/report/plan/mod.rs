@@ -13,7 +13,7 @@ use crate::plan::{Action, Plan, Reason, Step};
 use crate::resources::{self, Kind, Kinds};
 
 /// The column of ids grows with them, but no further than this.
-const ID_WIDTH: usize = 44;
+const ID_WIDTH: usize = 48;
 
 /// The plan as it stands in a file or a pipe.
 pub fn plan_text(plan: &Plan) -> String {
