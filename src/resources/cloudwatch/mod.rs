@@ -3,3 +3,6 @@
 pub mod alarm;
 mod metric;
 mod watched;
+
+#[cfg(test)]
+mod tests;

@@ -4,3 +4,5 @@ mod permissions;
 pub mod policy;
 mod reading;
 pub mod role;
+#[cfg(test)]
+mod tests;

@@ -23,3 +23,6 @@ fn settles(error: &Error) -> bool {
         Some("NotFoundException" | "DisabledException" | "KMSInvalidStateException")
     )
 }
+
+#[cfg(test)]
+mod tests;

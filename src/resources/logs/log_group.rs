@@ -86,7 +86,9 @@ impl Resource for LogGroup {
         if created.is_none() {
             let arn = attributes.get("arn").map_or("", String::as_str);
             self.tag(cx, arn).await?;
-            self.encrypt(cx).await?;
+            if self.has_other_key(cx).await? {
+                self.encrypt(cx).await?;
+            }
         }
         self.retain(cx).await?;
         Ok(attributes)
@@ -134,6 +136,18 @@ impl LogGroup {
             .await
             .during("TagResource", cx.id)?;
         Ok(())
+    }
+
+    async fn has_other_key(&self, cx: &Cx<'_>) -> Result<bool> {
+        let call = cx.aws.logs.describe_log_groups();
+        let answer = call
+            .log_group_name_prefix(&self.name)
+            .send()
+            .await
+            .during("DescribeLogGroups", cx.id)?;
+        let mut groups = answer.log_groups().iter();
+        let group = groups.find(|group| group.log_group_name() == Some(&self.name));
+        Ok(group.is_none_or(|group| group.kms_key_id() != self.kms_key.as_deref()))
     }
 
     async fn encrypt(&self, cx: &Cx<'_>) -> Result<()> {

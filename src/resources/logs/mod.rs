@@ -13,3 +13,6 @@ pub fn function_group(stack: &Stack, function: &str) -> String {
 fn access_group(stack: &Stack) -> String {
     format!("/aws/apigateway/{}", stack.name("access"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,19 +83,4 @@ fn tags_of(tags: Option<&[Tag]>) -> Tags {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_long_random_and_plain() -> Result<()> {
-        let (one, two) = (generate_password()?, generate_password()?);
-        assert_eq!(one.expose_secret().len(), PASSWORD_LENGTH);
-        assert!(
-            one.expose_secret()
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric())
-        );
-        assert_ne!(one.expose_secret(), two.expose_secret());
-        Ok(())
-    }
-}
+mod tests;

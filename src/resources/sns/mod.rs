@@ -10,3 +10,6 @@ use crate::stack::Stack;
 pub fn topic_arn(stack: &Stack) -> String {
     stack.arn("sns", &stack.prefix())
 }
+
+#[cfg(test)]
+mod tests;
