@@ -1,15 +1,21 @@
 //! What has to be done, and why. Values in, values out: no clock, no network.
 
+mod order;
+mod planner;
+mod strangers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::diff::{Change, diff, fields};
-use crate::error::{Error, Kind as ErrorKind, Result};
+use self::order::in_order;
+use self::planner::Planner;
+use crate::diff::Change;
+use crate::error::Result;
 use crate::gaps::Gaps;
-use crate::object::{Attributes, Id, Ids, Known, Object, Wanted, is_resolved, resolve};
-use crate::resources::{Kind, Kinds, OnChange};
+use crate::object::{Id, Ids, Known, Object, Wanted};
+use crate::resources::{Kind, Kinds};
 
 /// The whole plan, in the order in which steps could run one after the other.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -127,7 +133,7 @@ pub fn up(kinds: &Kinds, request: Request, found: Vec<Object>, gaps: &Gaps) -> R
     for wanted in ordered {
         planner.reach(wanted)?;
     }
-    planner.no_strangers()?;
+    strangers::refuse(&planner.strangers)?;
     planner.leave_out();
     Ok(planner.plan)
 }
@@ -208,325 +214,12 @@ fn stay(
     }
 }
 
-struct Planner<'a> {
-    kinds: &'a Kinds,
-    gaps: &'a Gaps,
-    found: BTreeMap<Id, Vec<Object>>,
-    adopt: Ids,
-    /// Objects that have a name of ours, are not ours, and were not named for adoption.
-    strangers: Vec<(Object, Vec<Change>)>,
-    /// Objects whose old self goes: what refers to them has to follow.
-    replaced: BTreeSet<Id>,
-    plan: Plan,
-}
-
-impl<'a> Planner<'a> {
-    fn new(kinds: &'a Kinds, found: Vec<Object>, gaps: &'a Gaps) -> Self {
-        let mut by_id: BTreeMap<Id, Vec<Object>> = BTreeMap::new();
-        for object in found {
-            by_id.entry(object.id.clone()).or_default().push(object);
-        }
-        Self {
-            kinds,
-            gaps,
-            found: by_id,
-            adopt: Ids::default(),
-            strangers: Vec::new(),
-            replaced: BTreeSet::new(),
-            plan: Plan::default(),
-        }
-    }
-
-    fn push(&mut self, step: Step, known: Option<Attributes>) {
-        let mut known = known.unwrap_or_default();
-        // Known before anything is done, where nothing that it hashes is still to come.
-        if let Some(value) = step.wanted.as_ref().filter(|value| is_resolved(value))
-            && let Some(kind) = self.kinds.get(&step.id.kind)
-        {
-            known.insert("revision".to_owned(), kind.revision(value));
-        }
-        if !known.is_empty() {
-            self.plan.known.insert(step.id.clone(), known);
-        }
-        self.plan.steps.push(step);
-    }
-
-    /// Plans one wanted object; everything that it needs has been planned.
-    fn reach(&mut self, wanted: Wanted) -> Result<()> {
-        let needs = wanted.needs();
-        let value = resolve(&wanted.value, &self.plan.known);
-        let Some((object, changes)) = self.current(&wanted.id, &value)? else {
-            self.push(
-                Step {
-                    id: wanted.id,
-                    action: Action::Create,
-                    reason: Reason::Missing,
-                    changes: Vec::new(),
-                    interrupts: None,
-                    needs,
-                    wanted: Some(value),
-                    found: None,
-                },
-                None,
-            );
-            return Ok(());
-        };
-        if !object.owned && !self.adopt.contains(&wanted.id) {
-            // So that what stands on it is compared with it, and not with nothing.
-            self.plan.known.insert(wanted.id, object.attributes.clone());
-            self.strangers.push((object, changes));
-            return Ok(());
-        }
-        let (action, reason) = self.decide(&object, &changes, &needs)?;
-        let interrupts = match action {
-            Action::Replace => self.interrupts(&wanted.id),
-            _ => None,
-        };
-        if matches!(action, Action::Replace | Action::Supersede) {
-            self.replaced.insert(wanted.id.clone());
-        }
-        let known = match action {
-            Action::Replace => None,
-            Action::Supersede => {
-                let others = self.found.entry(wanted.id.clone()).or_default();
-                others.insert(0, object.clone());
-                None
-            }
-            _ => Some(object.attributes.clone()),
-        };
-        self.push(
-            Step {
-                id: wanted.id,
-                action,
-                reason,
-                changes,
-                interrupts,
-                needs,
-                wanted: Some(value),
-                found: Some(object),
-            },
-            known,
-        );
-        Ok(())
-    }
-
-    /// The object in the account that stands for `id`, and how it differs. Of several versions
-    /// it is the first of those that differ least: not at all, or only in place.
-    fn current(&mut self, id: &Id, value: &Value) -> Result<Option<(Object, Vec<Change>)>> {
-        let Some(candidates) = self.found.get_mut(id) else {
-            return Ok(None);
-        };
-        // What is ours stands before what only has our name.
-        if candidates.iter().any(|object| object.owned) {
-            candidates.retain(|object| object.owned);
-        }
-        let kind = self.kinds.get(&id.kind);
-        let several = kind.is_some_and(|kind| kind.superseded().is_some());
-        if candidates.len() > 1 && !several {
-            let ids: Vec<_> = candidates.iter().map(aws_id).collect();
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("two objects claim to be {id}: {}", ids.join(" and ")),
-            )
-            .hint(
-                "delete the one that is not in use, or remove its wmctl: tags; nothing was changed",
-            ));
-        }
-        let differences: Vec<Vec<Change>> = candidates
-            .iter()
-            .map(|object| self.gaps.hide(id, diff(&object.value, value)))
-            .collect();
-        let in_place =
-            |field: &String| kind.is_none_or(|kind| kind.on_change(field) == OnChange::InPlace);
-        // By severity: as wanted, then what can be changed, then what has to be made again.
-        let effort = |changes: &[Change]| {
-            let again = !fields(changes).iter().all(in_place);
-            (again, !changes.is_empty())
-        };
-        let Some((at, _)) = differences
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, changes)| effort(changes))
-        else {
-            return Ok(None);
-        };
-        let changes = differences.into_iter().nth(at).unwrap_or_default();
-        Ok(Some((candidates.remove(at), changes)))
-    }
-
-    fn decide(
-        &self,
-        object: &Object,
-        changes: &[Change],
-        needs: &BTreeSet<Id>,
-    ) -> Result<(Action, Reason)> {
-        let on_change = |field: &str| {
-            self.kinds
-                .get(&object.id.kind)
-                .map_or(OnChange::InPlace, |kind| kind.on_change(field))
-        };
-        let fields = fields(changes);
-        let fixed = |wanted: OnChange| fields.iter().find(|field| on_change(field) == wanted);
-        let (replace, supersede) = (fixed(OnChange::Replace), fixed(OnChange::Supersede));
-        if !object.owned {
-            return match replace.or(supersede) {
-                Some(field) => Err(cannot_adopt(object, field)),
-                None => Ok((Action::Adopt, Reason::NamedForAdoption)),
-            };
-        }
-        let replaced = needs.iter().find(|need| self.replaced.contains(*need));
-        let why = |field: &String| {
-            replaced.map_or_else(
-                || Reason::CannotChangeInPlace(field.clone()),
-                |need| Reason::DependencyReplaced(need.clone()),
-            )
-        };
-        // What is made elsewhere collides with nothing there, so that goes before a collision.
-        Ok(match (supersede, replace) {
-            (Some(field), _) => (Action::Supersede, why(field)),
-            (None, Some(field)) => (Action::Replace, why(field)),
-            (None, None) if changes.is_empty() => (Action::Keep, Reason::UpToDate),
-            (None, None) => (Action::Update, Reason::Differs),
-        })
-    }
-
-    /// Refuses to go on beside objects that have names of ours: all of them at once, each with
-    /// what would change in it.
-    fn no_strangers(&self) -> Result<()> {
-        if self.strangers.is_empty() {
-            return Ok(());
-        }
-        let lines: Vec<String> = self.strangers.iter().map(stranger).collect();
-        let flags: Vec<String> = self
-            .strangers
-            .iter()
-            .map(|(object, _)| format!("--adopt {}", object.id))
-            .collect();
-        Err(Error::new(
-            ErrorKind::Refused,
-            format!(
-                "these exist already and do not carry this stack's tags:\n{}",
-                lines.join("\n")
-            ),
-        )
-        .hint("nothing was changed")
-        .hint(format!("to take over what is yours: {}", flags.join(" ")))
-        .hint("or choose another [stack] name or environment"))
-    }
-
-    /// What the account has and nobody asked for goes, but for superseded versions that are kept
-    /// as a way back.
-    fn leave_out(&mut self) {
-        for (id, objects) in std::mem::take(&mut self.found) {
-            let wanted = self.plan.steps.iter().any(|step| step.id == id);
-            let superseded = self.kinds.get(&id.kind).and_then(Kind::superseded);
-            let (kept, reason) = if wanted {
-                (superseded.unwrap_or(0), Reason::Superseded)
-            } else {
-                (0, Reason::NotWanted)
-            };
-            for object in objects.into_iter().filter(|o| o.owned).skip(kept) {
-                self.delete(object, reason.clone());
-            }
-        }
-    }
-
-    fn everything_goes(&mut self) {
-        for object in std::mem::take(&mut self.found).into_values().flatten() {
-            self.delete(object, Reason::NotWanted);
-        }
-    }
-
-    fn delete(&mut self, object: Object, reason: Reason) {
-        if !self.kinds.get(&object.id.kind).is_some_and(Kind::deletable) {
-            return;
-        }
-        self.plan.steps.push(Step {
-            id: object.id.clone(),
-            action: Action::Delete,
-            reason,
-            changes: Vec::new(),
-            interrupts: None,
-            needs: BTreeSet::new(),
-            wanted: None,
-            found: Some(object),
-        });
-    }
-
-    fn interrupts(&self, id: &Id) -> Option<&'static str> {
-        self.kinds.get(&id.kind).and_then(Kind::interrupts)
-    }
-}
-
-/// A stranger, and below it each field as it is and as it is wanted. That it lacks our tags is said
-/// once for all.
-fn stranger((object, changes): &(Object, Vec<Change>)) -> String {
-    let side = |value: &Option<Value>| {
-        value
-            .as_ref()
-            .map_or_else(|| "(none)".to_owned(), Value::to_string)
-    };
-    let mut lines = vec![format!("  {}: `{}`", object.id, aws_id(object))];
-    for change in changes.iter().filter(|change| change.field() != "tags") {
-        let (found, wanted) = (side(&change.found), side(&change.wanted));
-        lines.push(format!("    {}: {found} → {wanted}", change.path));
-    }
-    lines.join("\n")
-}
-
-fn cannot_adopt(object: &Object, field: &str) -> Error {
-    Error::new(
-        ErrorKind::Refused,
-        format!(
-            "{}: `{}` cannot be adopted: its {field} differs, and cannot change in place",
-            object.id,
-            aws_id(object)
-        ),
-    )
-    .hint("nothing was changed; bring infra.toml to what it is, or choose another [stack] name or environment")
-}
-
 fn aws_id(object: &Object) -> String {
     object
         .attributes
         .get("id")
         .cloned()
         .unwrap_or_else(|| object.id.to_string())
-}
-
-/// The same objects, each behind those that it refers to.
-fn in_order(wanted: Vec<Wanted>, existing: &Known) -> Result<Vec<Wanted>> {
-    let mut waiting: BTreeMap<Id, Wanted> = wanted
-        .into_iter()
-        .map(|wanted| (wanted.id.clone(), wanted))
-        .collect();
-    let all: BTreeSet<Id> = waiting.keys().cloned().collect();
-    for wanted in waiting.values_mut() {
-        wanted.after.retain(|id| all.contains(id));
-    }
-    let mut ordered: Vec<Wanted> = Vec::with_capacity(all.len());
-    let mut placed: BTreeSet<Id> = existing.keys().cloned().collect();
-    while !waiting.is_empty() {
-        let ready: Vec<Id> = waiting
-            .values()
-            .filter(|wanted| wanted.needs().iter().all(|need| placed.contains(need)))
-            .map(|wanted| wanted.id.clone())
-            .collect();
-        if ready.is_empty() {
-            let stuck: Vec<String> = waiting.keys().map(Id::to_string).collect();
-            return Err(Error::failed(format!(
-                "these objects need each other, or something that is not wanted: {}",
-                stuck.join(", ")
-            )));
-        }
-        for id in ready {
-            if let Some(wanted) = waiting.remove(&id) {
-                placed.insert(id);
-                ordered.push(wanted);
-            }
-        }
-    }
-    Ok(ordered)
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use clap::Args;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::session::{Build, Session, View};
+use super::session::{Session, View};
 use super::stop::stoppable;
 use crate::apply::{Outcome, Site, apply};
+use crate::artifact::Artifacts;
 use crate::error::{Error, Kind, Result};
 use crate::lease::Lease;
 use crate::plan::{Plan, moved};
@@ -31,12 +32,13 @@ pub struct Changing {
 pub async fn carry_out(
     session: &Session,
     plan: Plan,
+    artifacts: Artifacts,
     command: &str,
     wait: Duration,
     again: impl Fn(&View) -> Result<Plan>,
 ) -> Result<(Plan, Outcome)> {
     with_lease(session, command, wait, async |stopped| {
-        let view = session.view(Build::Never).await?;
+        let view = session.look_again(artifacts).await?;
         let now = again(&view)?;
         let moved = moved(&plan, &now);
         if !moved.is_empty() {

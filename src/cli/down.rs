@@ -47,7 +47,15 @@ impl Down {
         } else {
             session.confirm(&format!("Delete this from {}?", session.place()))?;
             let again = |view: &_| Ok(planned(&session, view, &destroy));
-            carry_out(&session, plan, "down", self.changing.wait, again).await?
+            carry_out(
+                &session,
+                plan,
+                view.artifacts,
+                "down",
+                self.changing.wait,
+                again,
+            )
+            .await?
         };
         let calls = session.aws.calls.count();
         let mut document = session.document();

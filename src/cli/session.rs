@@ -54,6 +54,8 @@ pub struct View {
     pub existing: Known,
     /// Why something of that cannot be used: nothing can be planned then but to take all down.
     pub unfit: RefCell<Option<Error>>,
+    /// What the operator should know of the account.
+    pub notes: Vec<String>,
     pub artifacts: Artifacts,
     pub facts: Facts,
 }
@@ -128,16 +130,26 @@ impl Session {
 
     /// Reads the account and builds what is wanted of it, both at once.
     pub async fn view(&self, build: Build) -> Result<View> {
+        let view = self.look(self.artifacts(build)).await?;
+        for note in &view.notes {
+            self.events.note(note);
+        }
+        Ok(view)
+    }
+
+    /// Reads the account once more, for the artifacts of an earlier look.
+    pub async fn look_again(&self, artifacts: Artifacts) -> Result<View> {
+        self.look(std::future::ready(Ok(artifacts))).await
+    }
+
+    async fn look(&self, artifacts: impl Future<Output = Result<Artifacts>>) -> Result<View> {
         let contract = self.contract()?;
         let (artifacts, observed, zones, facts) = tokio::try_join!(
-            self.artifacts(build),
+            artifacts,
             observe(&self.kinds, &self.aws, &self.stack, &self.config),
             self.zones(),
             self.facts(),
         )?;
-        for note in observed.notes {
-            self.events.note(note);
-        }
         let scope = Scope {
             config: &self.config,
             stack: &self.stack,
@@ -157,6 +169,7 @@ impl Session {
             found: found.filter(|object| !skipped(&object.id)).collect(),
             existing: observed.existing,
             unfit: RefCell::new(observed.unfit),
+            notes: observed.notes,
             artifacts,
             facts,
         })

@@ -67,7 +67,15 @@ impl Up {
                 let (plan, checked) = planning.plan(&session, view)?;
                 checked.map(|()| plan)
             };
-            carry_out(&session, plan, "up", self.changing.wait, again).await?
+            carry_out(
+                &session,
+                plan,
+                view.artifacts,
+                "up",
+                self.changing.wait,
+                again,
+            )
+            .await?
         };
         finish(session, &plan, &outcome).await
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::error::Kind as ErrorKind;
 use crate::object::attributes;
 use crate::report::plan_text;
 use crate::resources;

@@ -8,7 +8,7 @@ use wmctl::aws::Aws;
 
 use crate::account::connect;
 use crate::emulator::Emulator;
-use crate::lifecycle::{changes, runtime};
+use crate::lifecycle::{EVERYTHING, changes, runtime};
 use crate::project::Project;
 
 /// A VPC as a network team hands it out, and its two subnets.
@@ -134,7 +134,7 @@ fn used_and_left(emulator: &Emulator) {
     // Three groups and an endpoint stand in it now.
     assert_eq!(runtime.block_on(landing.guests(&aws)), 5);
 
-    wmctl(&["down", "--allow-destroy", "db-instance/main"]);
+    wmctl(&["down", "--allow-destroy", EVERYTHING]);
     assert_eq!(runtime.block_on(landing.guests(&aws)), 1);
     assert_eq!(runtime.block_on(landing.description(&aws)), before);
 }

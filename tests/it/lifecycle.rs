@@ -13,6 +13,9 @@ pub fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
+/// What `down` takes along only where it is named.
+pub const EVERYTHING: &str = "db-instance/main,kms-key/main,secret/*";
+
 pub fn changes(run: &Run) -> u64 {
     let summary = run.json()["plan"]["summary"].as_object().unwrap().clone();
     let changes = summary.iter().filter(|(what, _)| *what != "unchanged");
@@ -81,9 +84,21 @@ fn control_plane(emulator: &Emulator) -> Vec<String> {
         .filter(|step| step["reason"] == "holds_data")
         .map(|step| step["id"].clone())
         .collect();
-    assert_eq!(left, ["db-instance/main"], "{}", kept.all());
+    assert_eq!(
+        left,
+        [
+            "db-instance/main",
+            "kms-key/main",
+            "secret/api-key-chatbot",
+            "secret/api-keys",
+            "secret/database-admin",
+            "secret/database-app",
+        ],
+        "{}",
+        kept.all()
+    );
 
-    wmctl(&["down", "--allow-destroy", "db-instance/main"]).ok();
+    wmctl(&["down", "--allow-destroy", EVERYTHING]).ok();
     let after = runtime.block_on(listing(&aws));
     let strange: Vec<_> = before.symmetric_difference(&after).collect();
     assert!(strange.is_empty(), "left behind or lost: {strange:#?}");

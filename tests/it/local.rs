@@ -10,7 +10,7 @@ use wmctl::resources::secretsmanager;
 
 use crate::account::{connect, listing};
 use crate::emulator::free_port;
-use crate::lifecycle::{changes, runtime};
+use crate::lifecycle::{EVERYTHING, changes, runtime};
 use crate::project::{Project, Run};
 
 /// A local cloud of a test's own, stopped with it.
@@ -127,13 +127,7 @@ fn the_stack_from_nothing_to_answers_to_nothing() {
         "{kept:#?}"
     );
     cloud
-        .run(&[
-            "down",
-            "--local",
-            "--yes",
-            "--allow-destroy",
-            "db-instance/main",
-        ])
+        .run(&["down", "--local", "--yes", "--allow-destroy", EVERYTHING])
         .ok();
     let after = runtime.block_on(listing(&aws));
     let strange: Vec<_> = before.symmetric_difference(&after).collect();

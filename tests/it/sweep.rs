@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use self::dump::Dump;
 use crate::drift::say;
 use crate::emulator::ministack;
-use crate::lifecycle::changes;
+use crate::lifecycle::{EVERYTHING, changes};
 use crate::project::{Project, Run};
 use crate::support::copies::{Copy, Original, reset, state};
 use crate::support::proxy::{Call, Fault, Proxy, Target};
@@ -283,8 +283,7 @@ fn whatever_call_a_run_is_stopped_at_the_next_ends_in_the_same_account() {
         start,
         edit,
     };
-    let all = "db-instance/main,kms-key/main,secret/*";
-    let down = &["down", "--allow-destroy", all];
+    let down = &["down", "--allow-destroy", EVERYTHING];
     let scenes: [Scene<'_>; 3] = [
         scene("up", &["up"], &empty, (|_| {}) as fn(&Project)),
         scene("update", &["up"], &built, changed),

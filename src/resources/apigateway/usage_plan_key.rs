@@ -9,7 +9,7 @@ use super::reading::{keys, listed, plans};
 use super::{NOT_FOUND, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
-use crate::object::{Attributes, attributes};
+use crate::object::{Attributes, Id, attributes};
 use crate::resources::{Cx, Found, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl Resource for UsagePlanKey {
             .aws
             .apigateway
             .create_usage_plan_key()
-            .usage_plan_id(&self.plan)
+            .usage_plan_id(self.plan_now(cx))
             .key_id(&self.key)
             .key_type("API_KEY");
         let made = write(cx, || async {
@@ -105,6 +105,12 @@ impl Resource for UsagePlanKey {
 }
 
 impl UsagePlanKey {
+    /// The plan's id as it is by now: on an emulator a changed plan is a new one.
+    fn plan_now<'a>(&'a self, cx: &'a Cx<'_>) -> &'a str {
+        let plan = cx.known.get(&Id::new("usage-plan", "main"));
+        plan.and_then(|plan| plan.get("id")).unwrap_or(&self.plan)
+    }
+
     /// A key of another name is one too many. One that is no key any more is passed over. The
     /// answer holds the keys' values: nothing but the id is taken from it.
     async fn of_plan(
