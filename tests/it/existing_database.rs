@@ -72,9 +72,11 @@ fn on(emulator: &Emulator) {
     assert!(refused.all().contains("there is none of this name"));
 
     name_instance(&project, "shared");
-    let up = wmctl(&["up"]).ok();
+    let plain = ["plan", "--endpoint-url", &emulator.url];
+    let shown = project.wmctl(&plain).ok();
     let group = "let the security group watermark-chatbot-prod-function, which `up` makes, in";
-    assert!(up.stderr.contains(group), "{}", up.all());
+    assert!(shown.stderr.contains(group), "{}", shown.all());
+    let up = wmctl(&["up"]).ok();
     let steps = up.json()["plan"]["steps"].clone();
     for step in steps.as_array().unwrap() {
         let id = step["id"].as_str().unwrap();
