@@ -10,7 +10,7 @@ use aws_sdk_lambda::types::{
     AliasRoutingConfiguration, Architecture, Environment, FunctionUrlAuthType, LoggingConfig,
     Runtime, TracingConfig, TracingMode, VpcConfig,
 };
-use wmctl::aws::Emulator::{MiniStack, Moto};
+use wmctl::aws::Emulator::{self as Which, MiniStack, Moto};
 
 use super::{Account, Deletion, Drift, Rows, drift};
 
@@ -26,6 +26,11 @@ const UP_TO_THE_STAGE: &[&str] = &[
     "deployment/current",
     "stage/main",
 ];
+
+const KEEPS_STATEMENTS: &[(Which, &str)] = &[(
+    Moto,
+    "keeps an alias's statements without it, and adds to them",
+)];
 
 pub fn rows() -> Rows {
     let mut drifts = settings();
@@ -266,7 +271,7 @@ fn deletions() -> Vec<Deletion> {
                 "deployment/current",
                 "stage/main",
             ],
-            except: &[],
+            except: KEEPS_STATEMENTS,
             deed: |account| {
                 Box::pin(async move {
                     let function = account.id(CHATBOT);
@@ -285,7 +290,7 @@ fn deletions() -> Vec<Deletion> {
                 "deployment/current",
                 "stage/main",
             ],
-            except: &[],
+            except: KEEPS_STATEMENTS,
             deed: |account| Box::pin(delete_alias(account)),
         },
         Deletion {
