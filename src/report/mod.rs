@@ -68,7 +68,7 @@ impl Printer {
             return;
         }
         let style = Style::of(&std::io::stderr(), self.verbose);
-        let _ = write!(std::io::stderr().lock(), "{}", error_text(error, style));
+        let _ = write!(std::io::stderr().lock(), "{}", error_styled(error, style));
     }
 
     /// Asks on the terminal. `None` where nobody can answer.
@@ -100,13 +100,18 @@ pub fn error_json(error: &Error) -> Value {
     })
 }
 
-/// The error, its causes, and its hints, a line each; further lines of theirs are indented.
-fn error_text(error: &Error, style: Style) -> String {
+/// The error as it stands in a file or a pipe.
+pub fn error_text(error: &Error) -> String {
+    error_styled(error, Style::PLAIN)
+}
+
+/// The error, its causes, and its hints, a line each; further lines of causes and hints are indented.
+fn error_styled(error: &Error, style: Style) -> String {
     use std::fmt::Write;
     let lines = |text: &str| text.trim_end().replace('\n', "\n    ");
     let mut text = String::new();
     let title = style.paint(Colour::Red, "error:");
-    let _ = writeln!(text, "{title} {}", lines(&error.message));
+    let _ = writeln!(text, "{title} {}", error.message.trim_end());
     for cause in error.causes() {
         let _ = writeln!(text, "  because: {}", lines(&cause));
     }
@@ -130,7 +135,7 @@ mod tests {
         let error = Error::failed("CreateVpc refused for vpc/main: VpcLimitExceeded")
             .hint("delete a VPC that is not in use, then run `wmctl up` again")
             .because(std::io::Error::other("five VPCs"));
-        insta::assert_snapshot!(error_text(&error, Style::PLAIN), @r"
+        insta::assert_snapshot!(error_text(&error), @r"
         error: CreateVpc refused for vpc/main: VpcLimitExceeded
           because: five VPCs
         hint: delete a VPC that is not in use, then run `wmctl up` again

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::style::{Colour, Style};
-use super::{error_json, error_text};
+use super::{error_json, error_styled};
 use crate::apply::Outcome;
 use crate::object::Id;
 use crate::plan::Plan;
@@ -46,7 +46,7 @@ fn failed(text: &mut String, outcome: &Outcome, style: Style) {
     let _ = writeln!(text, "{}", style.paint(Colour::Red, "Failed:"));
     for (id, error) in &outcome.failed {
         let _ = writeln!(text, "  {id}");
-        for line in error_text(error, style).lines() {
+        for line in error_styled(error, style).lines() {
             let _ = writeln!(text, "    {line}");
         }
     }

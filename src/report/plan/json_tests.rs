@@ -33,17 +33,20 @@ fn example() -> Plan {
     };
     let up = plan::up(
         &resources::all(),
-        vec![
-            wanted("vpc/main", json!({"cidr": "10.0.0.0/16"})),
-            wanted(
-                "subnet/private-a",
-                json!({"vpc": "${vpc/main}", "cidr": "10.0.0.0/20"}),
-            ),
-            wanted(
-                "security-group-rules/database",
-                json!({"ingress": [rule("sg-0a1")], "tags": {"owner": "security"}}),
-            ),
-        ],
+        plan::Request {
+            wanted: vec![
+                wanted("vpc/main", json!({"cidr": "10.0.0.0/16"})),
+                wanted(
+                    "subnet/private-a",
+                    json!({"vpc": "${vpc/main}", "cidr": "10.0.0.0/20"}),
+                ),
+                wanted(
+                    "security-group-rules/database",
+                    json!({"ingress": [rule("sg-0a1")], "tags": {"owner": "security"}}),
+                ),
+            ],
+            ..plan::Request::default()
+        },
         vec![
             found("vpc/main", "vpc-0b2", json!({"cidr": "10.0.0.0/16"})),
             found(

@@ -98,12 +98,15 @@ impl Drawing {
                 step,
             );
             if step.reason == Reason::HoldsData {
-                data.push(format!("--allow-destroy {}", step.id));
+                data.push(step.id.to_string());
             }
         }
         if !data.is_empty() {
-            let (before, data) = ("To delete what holds data, too, add: ", data.join(" "));
-            let _ = writeln!(self.text, "{before}{data}");
+            let data = data.join(",");
+            let _ = writeln!(
+                self.text,
+                "To delete what holds data, too, add: --allow-destroy {data}"
+            );
         }
     }
 
@@ -223,7 +226,7 @@ fn reason(step: &Step) -> String {
             format!("{field} changes")
         }
         Reason::CannotChangeInPlace(field) => format!("{field} cannot change in place"),
-        Reason::DependencyReplaced(id) => format!("{id} is replaced"),
+        Reason::DependencyReplaced(id) => format!("{id} is made anew"),
         Reason::NotWanted => "not wanted".to_owned(),
         Reason::Superseded => "superseded".to_owned(),
         Reason::HoldsData => "holds data".to_owned(),

@@ -174,6 +174,7 @@ fn verbose_shows_every_field_of_what_is_made_and_deleted() {
             + tracing: true
             + cache: false
             + exceptions: []
+            + variables: {}
             + tags.wmctl:environment: "prod"
             + tags.wmctl:id: "stage/main"
             + tags.wmctl:stack: "chat"
@@ -350,7 +351,7 @@ fn replacements_are_unmistakable_and_named_again() {
     insta::assert_snapshot!(text(steps), @r#"
     -/+ REPLACE  vpc/main          cidr cannot change in place (there)
             ~ cidr: "10.0.0.0/16" → "10.9.0.0/16"
-    -/+ REPLACE  subnet/private-a  vpc/main is replaced (there)
+    -/+ REPLACE  subnet/private-a  vpc/main is made anew (there)
             ! interrupts every request
             ~ vpc: "vpc-1" → (id of vpc/main, known later)
     -/+ REPLACE  db-instance/main  encrypted cannot change in place (there)
@@ -448,7 +449,7 @@ fn what_down_leaves_says_why_and_how_to_delete_it() {
         keep     db-instance/main      holds data
         keep     secret/api-keys       holds data
         keep     kms-key/main          encrypts the database's last snapshot
-    To delete what holds data, too, add: --allow-destroy db-instance/main --allow-destroy secret/api-keys
+    To delete what holds data, too, add: --allow-destroy db-instance/main,secret/api-keys
     No changes: 5 objects stay.
     ");
     let mut steps = stays();
@@ -460,7 +461,7 @@ fn what_down_leaves_says_why_and_how_to_delete_it() {
         keep     db-instance/main      holds data
         keep     secret/api-keys       holds data
         keep     kms-key/main          encrypts the database's last snapshot
-    To delete what holds data, too, add: --allow-destroy db-instance/main --allow-destroy secret/api-keys
+    To delete what holds data, too, add: --allow-destroy db-instance/main,secret/api-keys
     Plan: 0 to create, 0 to update, 0 to replace, 1 to delete; 5 unchanged.
     ");
 }
