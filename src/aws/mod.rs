@@ -91,19 +91,22 @@ impl Aws {
     pub async fn connect(access: &Access, events: &Events) -> Result<Self> {
         let calls = Arc::new(Calls::default());
         let config = sdk_config(access, calls.clone(), events).await;
-        let emulator = match access.target.url() {
-            Some(url) => Some(detect(url).await?),
-            None => None,
+        let emulator = async {
+            match access.target.url() {
+                Some(url) => detect(url).await.map(Some),
+                None => Ok(None),
+            }
         };
         // Nothing is under way yet that patience could save.
         let sts = aws_sdk_sts::config::Builder::from(&config)
             .retry_config(RetryConfig::standard().with_max_attempts(2))
             .build();
-        let identity = aws_sdk_sts::Client::from_conf(sts)
-            .get_caller_identity()
-            .send()
-            .await
-            .during("GetCallerIdentity", "the account")?;
+        let sts = aws_sdk_sts::Client::from_conf(sts);
+        let identity = async {
+            let identity = sts.get_caller_identity().send().await;
+            identity.during("GetCallerIdentity", "the account")
+        };
+        let (emulator, identity) = tokio::try_join!(emulator, identity)?;
         let account = identity.account.unwrap_or_default();
         let caller = identity.arn.unwrap_or_default();
         let target = access.target.clone();
@@ -159,7 +162,9 @@ fn retries() -> RetryConfig {
 }
 
 async fn sdk_config(access: &Access, calls: Arc<Calls>, events: &Events) -> SdkConfig {
-    let client = http::client(calls, events.clone(), access.target.is_aws());
+    let url = access.target.url();
+    let plain = url.is_some_and(|url| url.starts_with("http://"));
+    let client = http::client(calls, events.clone(), access.target.is_aws(), plain);
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(Region::new(access.region.clone()))
         .http_client(client)
@@ -173,7 +178,7 @@ async fn sdk_config(access: &Access, calls: Arc<Calls>, events: &Events) -> SdkC
     if let Some(profile) = &access.profile {
         loader = loader.profile_name(profile);
     }
-    if let Some(url) = access.target.url() {
+    if let Some(url) = url {
         loader = loader.endpoint_url(url);
         // An emulator takes any credentials, so none need be set up for one on this machine.
         let given = access.profile.is_some() || std::env::var_os("AWS_ACCESS_KEY_ID").is_some();
