@@ -1,9 +1,9 @@
 //! Killed at any call, or failed at any call, and run again: the account is the same as after an
 //! undisturbed run. For every call of a whole `up`, of an update of every kind, and of `down`.
 //!
-//! The ordinary run tries a sample, another one each time. `WMCTL_SWEEP` may be `all`, `writes`
-//! for faults at calls that change something, the number of a sample to repeat, or a part of the
-//! cases' names.
+//! The ordinary run tries a sample, another one each time. `WMCTL_SWEEP` may be the number of a
+//! sample to repeat, or words that the names of all cases to try have: `all` is every case's,
+//! `writes` that of those at calls which change something: `WMCTL_SWEEP="writes KilledAfter"`.
 
 mod dump;
 
@@ -58,7 +58,7 @@ fn changed(project: &Project) {
         ("\"info\"", "\"debug\""),
         (
             "stage    = \"prod\"\nthrottle = { rate = 100, burst = 200 }",
-            "stage    = \"prod\"\nthrottle = { rate = 90, burst = 180 }",
+            "stage    = \"prod\"\nthrottle = { rate = 110, burst = 220 }",
         ),
         (
             "name = \"chatbot\"\n\n[waf]",
@@ -130,6 +130,15 @@ impl Case<'_> {
     fn name(&self) -> String {
         let Target { name, after } = &self.target;
         format!("{}: {:?} at {name} #{after}", self.scene.name, self.fault)
+    }
+
+    /// Whether a word of the wish means this case.
+    fn is(&self, word: &str) -> bool {
+        match word {
+            "all" => true,
+            "writes" => !is_read(&self.target.name),
+            word => self.name().contains(word),
+        }
     }
 
     /// The command with the fault, and again without. What is wrong then.
@@ -206,15 +215,8 @@ fn is_read(call: &str) -> bool {
 
 /// Those that this run tries.
 fn chosen<'a>(mut cases: Vec<Case<'a>>, wish: &str) -> Vec<Case<'a>> {
-    if wish == "all" {
-        return cases;
-    }
-    if wish == "writes" {
-        cases.retain(|case| !is_read(&case.target.name));
-        return cases;
-    }
     let Ok(seed) = wish.parse::<usize>() else {
-        cases.retain(|case| case.name().contains(wish));
+        cases.retain(|case| wish.split(' ').all(|word| case.is(word)));
         return cases;
     };
     // No multiple of the number of faults, so that each has its turn.
