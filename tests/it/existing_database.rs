@@ -5,7 +5,7 @@ use wmctl::aws::Aws;
 
 use crate::account::{connect, listing};
 use crate::emulator::Emulator;
-use crate::lifecycle::{changes, runtime};
+use crate::lifecycle::{EVERYTHING, changes, runtime};
 use crate::project::{Project, Run};
 
 /// An instance and its administrator's secret, made by hand.
@@ -98,7 +98,7 @@ fn on(emulator: &Emulator) {
 
     // What is gone cannot be used, and does not keep the rest from going.
     name_instance(&project, "absent");
-    wmctl(&["down"]).ok();
+    wmctl(&["down", "--allow-destroy", EVERYTHING]).ok();
     let (left, after) = runtime.block_on(async { (instance(&aws).await, listing(&aws).await) });
     assert_eq!(left, shared);
     let strange: Vec<_> = before.symmetric_difference(&after).collect();
