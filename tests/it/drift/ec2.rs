@@ -139,7 +139,9 @@ fn groups() -> Vec<Drift> {
         drift("security-group-rules/endpoints", "ingress", |account| {
             Box::pin(async move {
                 let function = account.id("security-group/function");
-                let function = UserIdGroupPair::builder().group_id(function).build();
+                let function = UserIdGroupPair::builder().group_id(function);
+                // MiniStack takes a rule for another where its description is left out.
+                let function = function.description("From the functions").build();
                 let https = IpPermission::builder().ip_protocol("tcp");
                 let https = https.from_port(443).to_port(443);
                 let call = account.aws.ec2.revoke_security_group_ingress();
