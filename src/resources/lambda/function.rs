@@ -12,7 +12,8 @@ use crate::aws::{During, Optional, Reader};
 use crate::config::{Architecture, Config};
 use crate::diff::{diff, fields};
 use crate::error::{Error, Result};
-use crate::object::{Attributes, attributes};
+use crate::object::{Attributes, Id, attributes};
+use crate::resources::logs::function_group;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
 use crate::stack::Tags;
 
@@ -69,6 +70,11 @@ impl Resource for Function {
     /// These belong to the function, not to a version of it.
     const UNVERSIONED: &'static [&'static str] =
         &["tags", "reserved_concurrency", "urls", "failed"];
+
+    /// By its name, which stays the same when the group is made again.
+    fn after(name: &str) -> Vec<Id> {
+        vec![Id::new("log-group", name)]
+    }
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         FUNCTIONS
@@ -208,7 +214,7 @@ impl Function {
             subnets: scope.subnets(),
             security_groups: vec!["${security-group/function}".to_owned()],
             tracing: function.tracing,
-            log_group: format!("${{log-group/{name}}}"),
+            log_group: function_group(scope.stack, name),
             reserved_concurrency: Some(if chatbot {
                 function.reserved_concurrency
             } else {

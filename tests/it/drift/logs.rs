@@ -40,12 +40,8 @@ pub fn rows() -> Rows {
         deletions: vec![
             Deletion {
                 id: GROUP,
-                // It refers to the group, and publishes again.
-                also: &[
-                    "function/chatbot",
-                    "function-version/chatbot",
-                    "function-alias/chatbot",
-                ],
+                // The function and its role name it, and that name comes back.
+                also: &[],
                 except: &[],
                 deed: |account| Box::pin(delete(account, GROUP)),
             },
