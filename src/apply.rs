@@ -17,7 +17,7 @@ use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
 use crate::object::{Attributes, Id, Known, Object, is_resolved, resolve};
-use crate::plan::{Plan, Step};
+use crate::plan::{Action, Plan, Step};
 use crate::resources::{Cx, DatabaseServer, Kind, Kinds, Options};
 use crate::stack::Stack;
 
@@ -80,7 +80,7 @@ pub async fn apply(site: &Site<'_>, plan: &Plan, stopped: &dyn Fn() -> bool) -> 
         match result {
             Ok(()) => {
                 states[index] = State::Done;
-                outcome.done.push((task.step.id.clone(), task.work.past()));
+                outcome.done.push((task.step.id.clone(), task.past()));
             }
             Err(error) => {
                 states[index] = State::Failed;
@@ -96,7 +96,8 @@ pub async fn apply(site: &Site<'_>, plan: &Plan, stopped: &dyn Fn() -> bool) -> 
         .filter(|(_, state)| matches!(state, State::Waiting | State::Skipped))
         .map(|(task, _)| task.step.id.clone())
         .collect();
-    outcome.skipped = left.into_iter().collect();
+    let failed = |id: &Id| outcome.failed.iter().any(|(failed, _)| failed == id);
+    outcome.skipped = left.into_iter().filter(|id| !failed(id)).collect();
     outcome.known = known.into_inner().unwrap_or_default();
     outcome.elapsed = started.elapsed();
     outcome
@@ -108,7 +109,7 @@ async fn run(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<(
     site.events.started(&id, task.work.doing());
     let result = work(site, task, known).await;
     match &result {
-        Ok(()) => site.events.done(&id, task.work.past(), started.elapsed()),
+        Ok(()) => site.events.done(&id, task.past(), started.elapsed()),
         Err(error) => site.events.send(Event::Failed {
             id,
             error: error.to_string(),
@@ -167,7 +168,10 @@ async fn make(kind: &dyn Kind, cx: &Cx<'_>, task: &Task<'_>) -> Result<Attribute
         )));
     }
     if task.work == Work::Create {
-        return uncertain::create(kind, cx, wanted, task.step.found.as_ref()).await;
+        // What is replaced is gone by now, and what comes may look the same.
+        let old = task.step.found.as_ref();
+        let beside = old.filter(|_| task.step.action == Action::Supersede);
+        return uncertain::create(kind, cx, wanted, beside).await;
     }
     let changed = crate::diff::fields(&task.step.changes);
     kind.update(cx, wanted, found(task.step)?, changed).await

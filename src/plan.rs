@@ -139,7 +139,7 @@ pub fn up(kinds: &Kinds, request: Request, found: Vec<Object>, gaps: &Gaps) -> R
 }
 
 /// What it takes to remove what the stack has. An object that holds data stays unless `destroy`
-/// names it, and with it all that it stands on, by the references in `wanted`. Where a last
+/// names it, and with it all that it stands on. Where a last
 /// snapshot is taken, the key that encrypts it stays.
 pub fn down(
     kinds: &Kinds,
@@ -149,10 +149,22 @@ pub fn down(
     last_snapshot: bool,
     gaps: &Gaps,
 ) -> Plan {
-    let needs: BTreeMap<Id, BTreeSet<Id>> = wanted
+    let mut needs: BTreeMap<Id, BTreeSet<Id>> = wanted
         .iter()
         .map(|wanted| (wanted.id.clone(), wanted.needs()))
         .collect();
+    // What has left infra.toml may stand on whatever its kind can stand on.
+    for object in &found {
+        if let Some(kind) = kinds.get(&object.id.kind) {
+            needs.entry(object.id.clone()).or_insert_with(|| {
+                let below = found.iter().map(|other| &other.id);
+                below
+                    .filter(|id| kind.needs().contains(&id.kind.as_str()))
+                    .cloned()
+                    .collect()
+            });
+        }
+    }
     let mut staying: BTreeMap<Id, Reason> = BTreeMap::new();
     for object in found.iter().filter(|object| object.owned) {
         if !kinds.get(&object.id.kind).is_some_and(Kind::data) {

@@ -49,6 +49,15 @@ pub(super) struct Task<'a> {
     pub(super) after: BTreeSet<usize>,
 }
 
+impl Task<'_> {
+    pub(super) fn past(&self) -> &'static str {
+        match self.step.action {
+            Action::Adopt => "adopted",
+            _ => self.work.past(),
+        }
+    }
+}
+
 pub(super) fn ready(tasks: &[Task], states: &[State]) -> Option<usize> {
     (0..tasks.len()).find(|&index| {
         states[index] == State::Waiting

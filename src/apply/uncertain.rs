@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::sleep;
 
 use crate::aws::Reader;
+use crate::aws::patience::clock::sleep;
 use crate::diff::{diff, fields};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Object};
@@ -79,4 +79,166 @@ async fn look(
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::scripted::{Scene, Script, waited};
+    use crate::config::Config;
+    use crate::object::{Id, Known, Wanted, attributes};
+    use crate::resources::Scope;
+
+    /// A kind whose first creations lose their answers.
+    struct Lossy {
+        lost: usize,
+        /// What an attempt leaves although its answer is lost.
+        leaves: Option<Value>,
+        calls: Mutex<Vec<&'static str>>,
+    }
+
+    impl Lossy {
+        fn new(lost: usize, leaves: Option<Value>) -> Self {
+            Self {
+                lost,
+                leaves,
+                calls: Mutex::default(),
+            }
+        }
+
+        fn say(&self, call: &'static str) -> usize {
+            let mut calls = self.calls.lock().unwrap();
+            calls.push(call);
+            calls.iter().filter(|made| **made == call).count()
+        }
+    }
+
+    impl Kind for Lossy {
+        fn name(&self) -> &'static str {
+            "vpc"
+        }
+        fn needs(&self) -> &'static [&'static str] {
+            &[]
+        }
+        fn data(&self) -> bool {
+            false
+        }
+        fn interrupts(&self) -> Option<&'static str> {
+            None
+        }
+        fn superseded(&self) -> Option<usize> {
+            None
+        }
+        fn deletable(&self) -> bool {
+            true
+        }
+        fn revision(&self, _: &Value) -> String {
+            String::new()
+        }
+        fn on_change(&self, field: &str) -> OnChange {
+            if field == "cidr" {
+                OnChange::Replace
+            } else {
+                OnChange::InPlace
+            }
+        }
+        fn wanted(&self, _: &Scope) -> Result<Vec<Wanted>> {
+            Ok(Vec::new())
+        }
+        fn existing<'a>(
+            &'a self,
+            _: &'a Reader<'a>,
+            _: &'a Config,
+        ) -> BoxFuture<'a, Result<Known>> {
+            async { Ok(Known::new()) }.boxed()
+        }
+        fn find<'a>(&'a self, _: &'a Reader<'a>) -> BoxFuture<'a, Result<Vec<Object>>> {
+            self.say("find");
+            let found = self.leaves.iter().map(|value| Object {
+                id: Id::new("vpc", "main"),
+                attributes: attributes([("id", "vpc-1")]),
+                value: value.clone(),
+                owned: true,
+            });
+            let found = found.collect();
+            async { Ok(found) }.boxed()
+        }
+        fn create<'a>(&'a self, _: &'a Cx<'a>, _: Value) -> BoxFuture<'a, Result<Attributes>> {
+            let lost = self.say("create") <= self.lost;
+            async move {
+                if lost {
+                    let error = Error::failed("CreateVpc: no answer");
+                    return Err(Error {
+                        uncertain: true,
+                        ..error
+                    });
+                }
+                Ok(attributes([("id", "vpc-2")]))
+            }
+            .boxed()
+        }
+        fn update<'a>(
+            &'a self,
+            _: &'a Cx<'a>,
+            _: Value,
+            found: Object,
+            changed: Vec<String>,
+        ) -> BoxFuture<'a, Result<Attributes>> {
+            self.say("update");
+            assert_eq!(changed, ["dns"]);
+            async { Ok(found.attributes) }.boxed()
+        }
+        fn delete<'a>(&'a self, _: &'a Cx<'a>, _: Object) -> BoxFuture<'a, Result<()>> {
+            async { Ok(()) }.boxed()
+        }
+    }
+
+    /// The id of what there is in the end, and the calls that led there.
+    async fn made(kind: &Lossy) -> (Result<String>, Vec<&'static str>) {
+        let scene = Scene::new("vpc/main", Script::new());
+        let wanted = json!({"cidr": "10.0.0.0/16", "dns": true});
+        let made = create(kind, &scene.cx(), wanted, None).await;
+        let calls = kind.calls.lock().unwrap().clone();
+        (made.map(|made| made["id"].clone()), calls)
+    }
+
+    #[tokio::test]
+    async fn what_a_lost_answer_left_is_finished_and_not_made_again() {
+        let whole = json!({"cidr": "10.0.0.0/16", "dns": true});
+        let (id, calls) = made(&Lossy::new(1, Some(whole))).await;
+        assert_eq!(id.unwrap(), "vpc-1");
+        assert_eq!(calls, ["create", "find"]);
+        let half = json!({"cidr": "10.0.0.0/16", "dns": false});
+        let (id, calls) = made(&Lossy::new(1, Some(half))).await;
+        assert_eq!(id.unwrap(), "vpc-1");
+        assert_eq!(calls, ["create", "find", "update"]);
+    }
+
+    #[tokio::test]
+    async fn what_was_not_made_is_made_after_some_looks() {
+        let (id, calls) = made(&Lossy::new(1, None)).await;
+        assert_eq!(id.unwrap(), "vpc-2");
+        assert_eq!(calls, ["create", "find", "find", "find", "create"]);
+        assert!(waited() >= Duration::from_secs(10), "{:?}", waited());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_become_the_wanted_object_is_another_one() {
+        let other = json!({"cidr": "10.9.0.0/16", "dns": true});
+        let (id, _) = made(&Lossy::new(1, Some(other))).await;
+        assert_eq!(id.unwrap(), "vpc-2");
+    }
+
+    #[tokio::test]
+    async fn a_creation_that_stays_uncertain_fails_in_the_end() {
+        let (id, calls) = made(&Lossy::new(9, None)).await;
+        assert!(id.unwrap_err().uncertain);
+        assert_eq!(calls.iter().filter(|call| **call == "create").count(), 3);
+    }
 }

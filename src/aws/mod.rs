@@ -8,13 +8,14 @@ mod reader;
 #[cfg(test)]
 pub(crate) mod scripted;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_sdk_apigateway::types::RestApi;
 
 pub use failure::{During, Failure, Optional};
 pub use http::Calls;
@@ -56,6 +57,9 @@ pub struct Aws {
     /// Who the credentials belong to.
     pub caller: String,
     pub calls: Arc<Calls>,
+    /// The account's REST APIs, read while the caller's identity was asked for: nothing leads to
+    /// more reads, one behind the other.
+    early: Arc<Mutex<Option<Vec<RestApi>>>>,
     pub apigateway: aws_sdk_apigateway::Client,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub ec2: aws_sdk_ec2::Client,
@@ -106,13 +110,25 @@ impl Aws {
             let identity = sts.get_caller_identity().send().await;
             identity.during("GetCallerIdentity", "the account")
         };
-        let (emulator, identity) = tokio::try_join!(emulator, identity)?;
+        let gateway = aws_sdk_apigateway::Client::new(&config);
+        let early = async { Ok(rest_apis(&gateway).await.ok()) };
+        let (emulator, identity, early) = tokio::try_join!(emulator, identity, early)?;
         let account = identity.account.unwrap_or_default();
         let caller = identity.arn.unwrap_or_default();
         let target = access.target.clone();
-        Ok(Self::with(
-            &config, target, emulator, calls, account, caller,
-        ))
+        let aws = Self::with(&config, target, emulator, calls, account, caller);
+        aws.put_early(early);
+        Ok(aws)
+    }
+
+    fn put_early(&self, apis: Option<Vec<RestApi>>) {
+        *self.early.lock().unwrap_or_else(PoisonError::into_inner) = apis;
+    }
+
+    /// What the first look need not ask for again.
+    fn take_early(&self) -> Option<Vec<RestApi>> {
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        early.take()
     }
 
     fn with(
@@ -139,6 +155,7 @@ impl Aws {
             account,
             caller,
             calls,
+            early: Arc::default(),
             apigateway: client!(aws_sdk_apigateway),
             cloudwatch: client!(aws_sdk_cloudwatch),
             ec2: client!(aws_sdk_ec2),
@@ -152,6 +169,13 @@ impl Aws {
             waf: client!(aws_sdk_wafv2),
         }
     }
+}
+
+/// Every REST API of the account in the region.
+async fn rest_apis(gateway: &aws_sdk_apigateway::Client) -> Result<Vec<RestApi>> {
+    let pages = gateway.get_rest_apis().limit(500).into_paginator();
+    let apis = pages.items().send().collect::<Result<Vec<_>, _>>().await;
+    apis.during("GetRestApis", "the account")
 }
 
 /// The SDK's own retries, of throttling and of passing faults.

@@ -104,7 +104,7 @@ where
 
 /// The time that waiting is measured by.
 #[cfg(not(test))]
-mod clock {
+pub(crate) mod clock {
     pub use tokio::time::{Instant, sleep};
 }
 

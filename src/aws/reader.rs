@@ -7,7 +7,7 @@ use aws_sdk_apigateway::types;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use tokio::sync::OnceCell;
 
-use super::{Aws, During};
+use super::Aws;
 use crate::error::{Error, Result};
 use crate::resources::{ec2, kms};
 use crate::stack::Stack;
@@ -72,10 +72,10 @@ impl<'a> Reader<'a> {
     /// Every REST API of the account in the region.
     pub async fn rest_apis(&self) -> Result<&[types::RestApi]> {
         let read = || async {
-            let call = self.aws.apigateway.get_rest_apis().limit(500);
-            let pages = call.into_paginator().items().send();
-            let apis = pages.collect::<Result<Vec<_>, _>>().await;
-            apis.during("GetRestApis", "the account")
+            match self.aws.take_early() {
+                Some(apis) => Ok(apis),
+                None => super::rest_apis(&self.aws.apigateway).await,
+            }
         };
         let apis = self.gateway.apis.get_or_try_init(read).await?;
         Ok(apis)

@@ -1,5 +1,6 @@
 //! Decides for one object after the other what happens to it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -197,6 +198,7 @@ impl<'a> Planner<'a> {
     /// What the account has and nobody asked for goes, but for superseded versions that are kept
     /// as a way back.
     pub(super) fn leave_out(&mut self) {
+        let mut going = Vec::new();
         for (id, objects) in std::mem::take(&mut self.found) {
             let wanted = self.plan.steps.iter().any(|step| step.id == id);
             let superseded = self.kinds.get(&id.kind).and_then(Kind::superseded);
@@ -205,35 +207,61 @@ impl<'a> Planner<'a> {
             } else {
                 (0, Reason::NotWanted)
             };
-            for object in objects.into_iter().filter(|o| o.owned).skip(kept) {
-                self.delete(object, reason.clone());
-            }
+            let objects = objects.into_iter().filter(|object| object.owned);
+            going.extend(objects.skip(kept).map(|object| (object, reason.clone())));
         }
+        self.delete(going, true);
     }
 
     pub(super) fn everything_goes(&mut self) {
-        for object in std::mem::take(&mut self.found).into_values().flatten() {
-            self.delete(object, Reason::NotWanted);
-        }
+        let found = std::mem::take(&mut self.found).into_values().flatten();
+        let going = found.map(|object| (object, Reason::NotWanted)).collect();
+        // Whoever takes all down need not be told what stops with each of it.
+        self.delete(going, false);
     }
 
-    fn delete(&mut self, object: Object, reason: Reason) {
-        if !self.kinds.get(&object.id.kind).is_some_and(Kind::deletable) {
-            return;
+    /// In the order of execution: what may refer to others goes before them.
+    fn delete(&mut self, mut going: Vec<(Object, Reason)>, tell: bool) {
+        going.retain(|(object, _)| self.kinds.get(&object.id.kind).is_some_and(Kind::deletable));
+        let heights = heights(self.kinds);
+        let height = |object: &Object| heights.get(object.id.kind.as_str()).copied();
+        going.sort_by_key(|(object, _)| Reverse(height(object)));
+        for (object, reason) in going {
+            let interrupts = match reason {
+                Reason::NotWanted if tell => self.interrupts(&object.id),
+                _ => None,
+            };
+            self.plan.steps.push(Step {
+                id: object.id.clone(),
+                action: Action::Delete,
+                reason,
+                changes: Vec::new(),
+                interrupts,
+                needs: BTreeSet::new(),
+                wanted: None,
+                found: Some(object),
+            });
         }
-        self.plan.steps.push(Step {
-            id: object.id.clone(),
-            action: Action::Delete,
-            reason,
-            changes: Vec::new(),
-            interrupts: None,
-            needs: BTreeSet::new(),
-            wanted: None,
-            found: Some(object),
-        });
     }
 
     fn interrupts(&self, id: &Id) -> Option<&'static str> {
         self.kinds.get(&id.kind).and_then(Kind::interrupts)
+    }
+}
+
+/// How many kinds stand below each, one on the other.
+fn heights(kinds: &Kinds) -> BTreeMap<&str, usize> {
+    let mut heights: BTreeMap<&str, usize> = kinds.iter().map(|kind| (kind.name(), 0)).collect();
+    // Needs run in no circle, so this ends after as many rounds as there are levels.
+    loop {
+        let mut changed = false;
+        for kind in kinds.iter() {
+            let below = kind.needs().iter().filter_map(|need| heights.get(need));
+            let height = below.map(|height| height + 1).max().unwrap_or(0);
+            changed |= heights.insert(kind.name(), height) != Some(height);
+        }
+        if !changed {
+            return heights;
+        }
     }
 }

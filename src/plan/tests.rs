@@ -124,6 +124,7 @@ fn what_nobody_asked_for_goes() {
     ));
     insta::assert_snapshot!(text(network("10.0.0.0/16"), account), @r"
       - DELETE   subnet/private-b  not wanted (subnet-2)
+            ! interrupts every function in its zone
     Plan: 0 to create, 0 to update, 0 to replace, 1 to delete; 2 unchanged.
     ");
 }

@@ -96,3 +96,25 @@ fn every_tagged_object_carries_its_owner() {
         }
     }
 }
+
+/// What is made beside its predecessor is found twice for a while.
+#[test]
+fn whatever_is_superseded_may_stand_beside_its_successor() {
+    let kinds = all();
+    for object in default_stack() {
+        let kind = kinds.get(&object.id.kind).unwrap();
+        for field in object
+            .value
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name)
+        {
+            assert!(
+                kind.on_change(field) != OnChange::Supersede || kind.superseded().is_some(),
+                "{}: {field}",
+                object.id
+            );
+        }
+    }
+}
