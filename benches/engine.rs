@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use emulator::ministack;
-use project::{Project, Run};
+use project::{Project, Run, at};
 use support::copies::{Original, reset};
 use support::proxy::{Call, Proxy};
 use support::wire;
@@ -88,17 +88,6 @@ fn whole() -> Project {
     project.share_build();
     project.edit("[alarms]\n", "[alarms]\nemail = \"ops@example.com\"\n");
     project
-}
-
-fn at(url: &str) -> [&str; 6] {
-    [
-        "--endpoint-url",
-        url,
-        "--skip",
-        "migrate,health",
-        "--json",
-        "--yes",
-    ]
 }
 
 /// Fields of `/proc/PID/stat` from the state on.

@@ -165,19 +165,24 @@ pub fn down(
             });
         }
     }
-    let mut staying: BTreeMap<Id, Reason> = BTreeMap::new();
-    for object in found.iter().filter(|object| object.owned) {
-        if !kinds.get(&object.id.kind).is_some_and(Kind::data) {
-            continue;
+    let ours = found.iter().filter(|object| object.owned);
+    let data = ours.filter(|object| kinds.get(&object.id.kind).is_some_and(Kind::data));
+    let (going, holding): (Vec<&Id>, Vec<&Id>) = data
+        .map(|object| &object.id)
+        .partition(|id| destroy.contains(id));
+    let mut staying: BTreeMap<Id, Reason> = holding
+        .iter()
+        .map(|id| ((*id).clone(), Reason::HoldsData))
+        .collect();
+    let below = |id: &Id| needs.get(id).into_iter().flatten();
+    for id in holding {
+        for need in below(id) {
+            stay(need, Reason::NeededBy(id.clone()), &needs, &mut staying);
         }
-        if !destroy.contains(&object.id) {
-            stay(&object.id, Reason::HoldsData, &needs, &mut staying);
-        } else if last_snapshot {
-            let keys = needs.get(&object.id).into_iter().flatten();
-            for key in keys.filter(|need| need.kind == "kms-key") {
-                staying.insert(key.clone(), Reason::EncryptsSnapshot);
-            }
-        }
+    }
+    let keys = going.into_iter().flat_map(below);
+    for key in keys.filter(|need| last_snapshot && need.kind == "kms-key") {
+        staying.insert(key.clone(), Reason::EncryptsSnapshot);
     }
     let mut planner = Planner::new(kinds, Vec::new(), gaps);
     let (kept, gone): (Vec<_>, Vec<_>) = found

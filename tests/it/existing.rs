@@ -9,7 +9,7 @@ use wmctl::aws::Aws;
 use crate::account::connect;
 use crate::emulator::Emulator;
 use crate::lifecycle::{EVERYTHING, changes, runtime};
-use crate::project::Project;
+use crate::project::{Project, at};
 
 /// A VPC as a network team hands it out, and its two subnets.
 struct Landing {
@@ -98,14 +98,7 @@ fn used_and_left(emulator: &Emulator) {
     project.edit("cidr  = \"10.42.0.0/16\"", &vpc);
     let subnets = format!("subnet_ids = {:?} ", landing.subnets);
     project.edit("zones = 2 ", &subnets);
-    let at = [
-        "--endpoint-url",
-        &emulator.url,
-        "--skip",
-        "migrate,health",
-        "--json",
-        "--yes",
-    ];
+    let at = at(&emulator.url);
     let wmctl = |arguments: &[&str]| project.wmctl(&[arguments, &at].concat()).ok();
 
     let plan = wmctl(&["plan"]).json();

@@ -6,7 +6,7 @@ use wmctl::aws::Aws;
 use crate::account::{connect, listing};
 use crate::emulator::Emulator;
 use crate::lifecycle::{EVERYTHING, changes, runtime};
-use crate::project::{Project, Run};
+use crate::project::{Project, Run, at};
 
 /// An instance and its administrator's secret, made by hand.
 async fn make(aws: &Aws) {
@@ -52,14 +52,7 @@ fn name_instance(project: &Project, name: &str) {
 
 fn on(emulator: &Emulator) {
     let project = Project::new();
-    let at = [
-        "--endpoint-url",
-        &emulator.url,
-        "--skip",
-        "migrate,health",
-        "--json",
-        "--yes",
-    ];
+    let at = at(&emulator.url);
     let wmctl = |arguments: &[&str]| -> Run { project.wmctl(&[arguments, &at].concat()) };
     let runtime = runtime();
     let aws = runtime.block_on(connect(&emulator.url));

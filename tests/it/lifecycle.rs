@@ -1,10 +1,10 @@
 //! From nothing to a stack and back to nothing.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
 
 use crate::account::{connect, listing};
 use crate::emulator::Emulator;
-use crate::project::{Project, Run};
+use crate::project::{Project, Run, at};
 
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
@@ -33,14 +33,7 @@ fn assert_documented(run: &Run) {
 /// Plan, up, empty plan, down, on an emulator that has no data plane.
 fn control_plane(emulator: &Emulator) -> Vec<String> {
     let project = Project::new();
-    let at = [
-        "--endpoint-url",
-        &emulator.url,
-        "--skip",
-        "migrate,health",
-        "--json",
-        "--yes",
-    ];
+    let at = at(&emulator.url);
     let wmctl = |arguments: &[&str]| project.wmctl(&[arguments, &at].concat());
     let runtime = runtime();
     let aws = runtime.block_on(connect(&emulator.url));
@@ -77,12 +70,12 @@ fn control_plane(emulator: &Emulator) -> Vec<String> {
 
     let kept = wmctl(&["down"]).ok();
     assert_documented(&kept);
-    let left: Vec<Value> = kept.json()["plan"]["steps"]
+    let left: BTreeSet<String> = kept.json()["plan"]["steps"]
         .as_array()
         .unwrap()
         .iter()
         .filter(|step| step["reason"] == "holds_data")
-        .map(|step| step["id"].clone())
+        .map(|step| step["id"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(
         left,
@@ -93,7 +86,9 @@ fn control_plane(emulator: &Emulator) -> Vec<String> {
             "secret/api-keys",
             "secret/database-admin",
             "secret/database-app",
-        ],
+        ]
+        .map(str::to_owned)
+        .into(),
         "{}",
         kept.all()
     );

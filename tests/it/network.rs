@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::account::{connect, listing};
 use crate::emulator::Emulator;
 use crate::lifecycle::{changes, runtime};
-use crate::project::Project;
+use crate::project::{Project, at};
 
 /// How many objects of each kind the account has.
 fn counts(url: &str) -> BTreeMap<String, usize> {
@@ -51,14 +51,7 @@ fn delete_database(url: &str) {
 
 fn another_range(emulator: &Emulator) {
     let project = Project::new();
-    let at = [
-        "--endpoint-url",
-        &emulator.url,
-        "--skip",
-        "migrate,health",
-        "--json",
-        "--yes",
-    ];
+    let at = at(&emulator.url);
     let wmctl = |arguments: &[&str]| project.wmctl(&[arguments, &at].concat()).ok();
     wmctl(&["up"]);
     let before = counts(&emulator.url);

@@ -8,21 +8,13 @@ use wmctl::aws::Aws;
 use crate::account::{connect, listing};
 use crate::emulator::Emulator;
 use crate::lifecycle::{changes, runtime};
-use crate::project::{Project, Run};
+use crate::project::{self, Project, Run};
 use crate::support::proxy::{Fault, Proxy, Target};
 
 const LEASE: &str = "/wmctl/watermark-chatbot-prod/lease";
 
 fn at<'a>(arguments: &[&'a str], url: &'a str) -> Vec<&'a str> {
-    let at = [
-        "--endpoint-url",
-        url,
-        "--skip",
-        "migrate,health",
-        "--json",
-        "--yes",
-    ];
-    [arguments, &at].concat()
+    [arguments, &project::at(url)].concat()
 }
 
 fn port(url: &str) -> u16 {

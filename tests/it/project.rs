@@ -130,6 +130,18 @@ impl Project {
     }
 }
 
+/// What makes a run one on an endpoint without a data plane, by a script.
+pub fn at(url: &str) -> [&str; 6] {
+    [
+        "--endpoint-url",
+        url,
+        "--skip",
+        "migrate,health",
+        "--json",
+        "--yes",
+    ]
+}
+
 pub fn run(mut command: Command) -> Run {
     command.output().unwrap().into()
 }

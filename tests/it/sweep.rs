@@ -16,7 +16,7 @@ use self::dump::Dump;
 use crate::drift::say;
 use crate::emulator::ministack;
 use crate::lifecycle::{EVERYTHING, changes};
-use crate::project::{Project, Run};
+use crate::project::{Project, Run, at};
 use crate::support::copies::{Copy, Original, reset, state};
 use crate::support::proxy::{Call, Fault, Proxy, Target};
 
@@ -113,17 +113,6 @@ impl Scene<'_> {
         }
         Err(format!("the plan is not empty: {}", left(&plan)))
     }
-}
-
-fn at(url: &str) -> [&str; 6] {
-    [
-        "--endpoint-url",
-        url,
-        "--skip",
-        "migrate,health",
-        "--json",
-        "--yes",
-    ]
 }
 
 impl Case<'_> {

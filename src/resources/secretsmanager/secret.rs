@@ -92,7 +92,9 @@ impl Resource for Secret {
         match created {
             Ok(secret) => {
                 let version = secret.version_id.unwrap_or_default();
-                self.tag(cx, &Tags::new(), Some(&version)).await?;
+                if content.is_derived() {
+                    self.tag(cx, &Tags::new(), Some(&version)).await?;
+                }
                 let arn = secret.arn.unwrap_or_default();
                 Ok(attributes([
                     ("id", &name),
@@ -184,7 +186,8 @@ impl Secret {
         Ok(attributes)
     }
 
-    /// Sets the tags, with the version of the value where one was written.
+    /// Sets the tags, with the version of the value where one was written. What is no copy of
+    /// something else is not compared with it, so there it says nothing.
     async fn tag(&self, cx: &Cx<'_>, old: &Tags, version: Option<&str>) -> Result<()> {
         let name = aws_name(cx.stack, &cx.id.name);
         let mut tags = self.all_tags();
@@ -193,7 +196,8 @@ impl Secret {
             .filter(|key| !tags.contains_key(*key))
             .cloned()
             .collect();
-        if let Some(version) = version {
+        let derived = Content::of(&cx.id.name).is_derived();
+        if let Some(version) = version.filter(|_| derived) {
             tags.insert(TAG_VERSION.to_owned(), version.to_owned());
         }
         cx.aws
