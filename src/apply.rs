@@ -16,6 +16,7 @@ use crate::artifact::Artifacts;
 use crate::aws::Aws;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
+use crate::gaps::Gaps;
 use crate::object::{Attributes, Id, Known, Object, is_resolved, resolve};
 use crate::plan::{Action, Plan, Step};
 use crate::resources::{Cx, DatabaseServer, Kind, Kinds, Options};
@@ -32,6 +33,7 @@ pub struct Site<'a> {
     pub artifacts: &'a Artifacts,
     pub options: &'a Options,
     pub events: &'a Events,
+    pub gaps: &'a Gaps,
     pub database_server: Option<&'a dyn DatabaseServer>,
 }
 
@@ -145,7 +147,7 @@ async fn work(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<
         }
         return Ok(());
     }
-    let mut attributes = make(kind, &cx, task).await?;
+    let mut attributes = make(kind, &cx, task, site.gaps).await?;
     let wanted = task
         .step
         .wanted
@@ -158,7 +160,7 @@ async fn work(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<
     Ok(())
 }
 
-async fn make(kind: &dyn Kind, cx: &Cx<'_>, task: &Task<'_>) -> Result<Attributes> {
+async fn make(kind: &dyn Kind, cx: &Cx<'_>, task: &Task<'_>, gaps: &Gaps) -> Result<Attributes> {
     let wanted = task.step.wanted.clone().unwrap_or_default();
     let wanted = resolve(&wanted, cx.known);
     if !is_resolved(&wanted) {
@@ -171,7 +173,7 @@ async fn make(kind: &dyn Kind, cx: &Cx<'_>, task: &Task<'_>) -> Result<Attribute
         // What is replaced is gone by now, and what comes may look the same.
         let old = task.step.found.as_ref();
         let beside = old.filter(|_| task.step.action == Action::Supersede);
-        return uncertain::create(kind, cx, wanted, beside).await;
+        return uncertain::create(kind, cx, wanted, beside, gaps).await;
     }
     let changed = crate::diff::fields(&task.step.changes);
     kind.update(cx, wanted, found(task.step)?, changed).await

@@ -9,6 +9,7 @@ use crate::aws::Reader;
 use crate::aws::patience::clock::sleep;
 use crate::diff::{diff, fields};
 use crate::error::{Error, Result};
+use crate::gaps::Gaps;
 use crate::object::{Attributes, Object};
 use crate::resources::{Cx, Kind, OnChange};
 
@@ -29,6 +30,7 @@ pub(super) async fn create(
     cx: &Cx<'_>,
     wanted: Value,
     old: Option<&Object>,
+    gaps: &Gaps,
 ) -> Result<Attributes> {
     let mut tries = 1;
     loop {
@@ -40,7 +42,7 @@ pub(super) async fn create(
         let what = format!("a look at whether it was made: {}", error.message);
         cx.events.waiting(&cx.id.to_string(), what);
         if let Some(found) = look(kind, cx, &wanted, old).await.map_err(|_| error)? {
-            let changed = fields(&diff(&found.value, &wanted));
+            let changed = fields(&gaps.hide(cx.id, diff(&found.value, &wanted)));
             return if changed.is_empty() {
                 Ok(found.attributes)
             } else {
@@ -203,7 +205,7 @@ mod tests {
     async fn made(kind: &Lossy) -> (Result<String>, Vec<&'static str>) {
         let scene = Scene::new("vpc/main", Script::new());
         let wanted = json!({"cidr": "10.0.0.0/16", "dns": true});
-        let made = create(kind, &scene.cx(), wanted, None).await;
+        let made = create(kind, &scene.cx(), wanted, None, &Gaps::default()).await;
         let calls = kind.calls.lock().unwrap().clone();
         (made.map(|made| made["id"].clone()), calls)
     }

@@ -62,6 +62,7 @@ pub async fn carry_out(
             artifacts: &view.artifacts,
             options: &session.options,
             events: &session.events,
+            gaps: &session.gaps,
             database_server: session.database_server(),
         };
         let outcome = apply(&site, &now, stopped).await;

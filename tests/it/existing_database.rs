@@ -19,6 +19,7 @@ async fn make(aws: &Aws) {
     instance
         .db_instance_identifier("shared")
         .engine("mariadb")
+        .engine_version("10.11.9")
         .db_instance_class("db.t4g.small")
         .allocated_storage(20)
         .master_username("keeper")
@@ -34,10 +35,13 @@ async fn make(aws: &Aws) {
     secret.secret_string(login).send().await.unwrap();
 }
 
+/// The instance but for the time that it could be restored to, which moves by itself.
 async fn instance(aws: &Aws) -> DbInstance {
     let call = aws.rds.describe_db_instances();
     let answer = call.db_instance_identifier("shared").send().await.unwrap();
-    answer.db_instances.unwrap().remove(0)
+    let mut instance = answer.db_instances.unwrap().remove(0);
+    instance.latest_restorable_time = None;
+    instance
 }
 
 /// The project's own `[database]` section, with an instance named instead of described.
