@@ -252,6 +252,17 @@ pub async fn unlock(aws: &Aws, stack: &Stack, holder: &Holder) -> Result<bool> {
     replace(aws, stack, holder, None).await
 }
 
+/// Ends a lease that nobody stands behind any more: whoever changes something would take it over,
+/// and whoever has nothing to change leaves none behind.
+pub async fn clear(aws: &Aws, stack: &Stack, holder: Option<Holder>) -> Result<()> {
+    if let Some(holder) = holder
+        && holder.over().await.is_some()
+    {
+        unlock(aws, stack, &holder).await?;
+    }
+    Ok(())
+}
+
 /// Puts `new` in the place of `old`. False where another run is doing the same, or `old` has gone.
 async fn replace(aws: &Aws, stack: &Stack, old: &Holder, new: Option<&Holder>) -> Result<bool> {
     let guard = format!("{}-over-{}", name(stack), old.id);

@@ -80,7 +80,7 @@ pub fn creates(name: &str) -> bool {
     match service {
         // REST: new objects are posted.
         "apigateway" | "lambda" => operation.starts_with("POST "),
-        _ => operation.starts_with("Create"),
+        _ => operation.starts_with("Create") || operation == "AssociateRouteTable",
     }
 }
 
@@ -94,6 +94,7 @@ mod tests {
     fn calls_that_create_are_told_from_others() {
         for name in [
             "ec2 CreateVpc",
+            "ec2 AssociateRouteTable",
             "kms TrentService.CreateKey",
             "apigateway POST /restapis",
             "lambda POST /2015-03-31/functions/x/versions",

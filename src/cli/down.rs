@@ -10,6 +10,7 @@ use super::session::{Build, Session, View, parse_ids};
 use super::up::conclude;
 use crate::apply::Outcome;
 use crate::error::Result;
+use crate::lease;
 use crate::object::Ids;
 use crate::plan;
 use crate::report::{outcome_json, plan_json};
@@ -39,10 +40,14 @@ impl Down {
         let destroy = parse_ids(&self.allow_destroy)?;
         let mut session = Session::open(global).await?;
         session.options.skip_final_snapshot = self.skip_final_snapshot;
-        let view = session.view(Build::Never).await?;
+        let (view, holder) = tokio::try_join!(
+            Box::pin(session.view(Build::Never)),
+            lease::holder(&session.aws, &session.stack),
+        )?;
         let plan = planned(&session, &view, &destroy);
         session.printer.proposal(&plan);
         let (plan, outcome) = if plan.is_empty() {
+            lease::clear(&session.aws, &session.stack, holder).await?;
             (plan, Outcome::default())
         } else {
             session.confirm(&format!("Delete this from {}?", session.place()))?;

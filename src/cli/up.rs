@@ -12,6 +12,7 @@ use super::planning::{Planning, Saved};
 use super::session::{Build, Session};
 use crate::apply::Outcome;
 use crate::error::{Error, Kind, Result};
+use crate::lease;
 use crate::plan::Plan;
 use crate::report::{Printer, outcome_json, plan_json};
 
@@ -43,7 +44,10 @@ impl Up {
             .map_or(self.planning, |saved| std::mem::take(&mut saved.planning));
         planning.destroy()?;
         let mut session = Session::open(global).await?;
-        let view = session.view(Build::IfChanged).await?;
+        let (view, holder) = tokio::try_join!(
+            Box::pin(session.view(Build::IfChanged)),
+            lease::holder(&session.aws, &session.stack),
+        )?;
         let (plan, checked) = planning.plan(&session, &view)?;
         if let Some(saved) = &saved {
             saved.confirm(&planning.document(&session, &plan))?;
@@ -51,6 +55,7 @@ impl Up {
         session.printer.proposal(&plan);
         checked?;
         let (plan, outcome) = if plan.is_empty() {
+            lease::clear(&session.aws, &session.stack, holder).await?;
             let known = plan.known.clone();
             let outcome = Outcome {
                 known,
