@@ -78,8 +78,11 @@ pub fn creates(name: &str) -> bool {
     let (service, operation) = name.split_once(' ').unwrap_or(("", name));
     let operation = operation.rsplit('.').next().unwrap_or(operation);
     match service {
-        // REST: new objects are posted.
-        "apigateway" | "lambda" => operation.starts_with("POST "),
+        // REST: new objects are posted, and so are a function's invocations, which make none and
+        // may take as long as the function may.
+        "apigateway" | "lambda" => {
+            operation.starts_with("POST ") && !operation.ends_with("/invocations")
+        }
         _ => operation.starts_with("Create") || operation == "AssociateRouteTable",
     }
 }
@@ -106,6 +109,7 @@ mod tests {
             "kms TrentService.TagResource",
             "apigateway PATCH /usageplans/abc",
             "lambda PUT /2015-03-31/functions/x/code",
+            "lambda POST /2015-03-31/functions/x/invocations",
         ] {
             assert!(!creates(name), "{name}");
         }
