@@ -56,7 +56,7 @@ impl Second {
     /// Moved by `seconds`, stopping at the ends of time.
     #[must_use]
     pub fn plus(self, seconds: i64) -> Self {
-        Self(self.0.saturating_add(Duration::seconds(seconds)))
+        Self::new(self.0.saturating_add(Duration::seconds(seconds)))
     }
 
     /// Seconds since 1970.
@@ -185,6 +185,13 @@ mod tests {
         ] {
             assert_eq!(Second::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_end_of_time_is_a_whole_second_too() {
+        let end = Second::from_epoch(i64::MAX);
+        assert_eq!(end, at("9999-12-31 23:59:59"));
+        assert_eq!(end.plus(1), end);
     }
 
     #[test]

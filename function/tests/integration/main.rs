@@ -12,6 +12,7 @@
 )]
 
 mod figures;
+mod fuzz;
 mod hostile;
 mod http;
 mod lambda;
