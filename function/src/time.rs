@@ -38,6 +38,8 @@ impl Second {
         let value = if let Ok(value) = PrimitiveDateTime::parse(text, FORMAT) {
             value
         } else {
+            // The parser takes any byte between date and time.
+            matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' ')).then_some(())?;
             let value = OffsetDateTime::parse(text, &Rfc3339)
                 .ok()?
                 .checked_to_offset(UtcOffset::UTC)?;
@@ -178,6 +180,7 @@ mod tests {
             "2025-02-30 00:00:00",
             "2025-01-31 24:00:00",
             "2025-01-31T23:59:59",
+            "2025-01-31x23:59:59Z",
             "31.01.2025 10:00:00",
             " 2025-01-31 23:59:59",
             "0999-01-01 00:00:00",

@@ -11,6 +11,8 @@
     reason = "a test that cannot go on must fail"
 )]
 
+mod conformance;
+mod document;
 mod figures;
 mod fuzz;
 mod hostile;
