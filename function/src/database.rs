@@ -43,7 +43,8 @@ pub async fn connect(
     if let Some(schema) = schema {
         options = options.database(schema);
     }
-    within(CONNECT, options.connect()).await
+    // On the heap: it is large, and rarely needed.
+    within(CONNECT, Box::pin(options.connect())).await
 }
 
 /// A future's result, or an I/O error once `time` is over.

@@ -408,13 +408,19 @@ fn a_rotated_password_is_asked_for_once() {
 fn secrets_that_cannot_be_read_are_told_from_the_database() {
     let stack = Stack::new(Server::shared());
     stack.migrate().unwrap();
+    let unreadable = |chatbot: &Function| {
+        let answer = ask_promptly(chatbot, "get_access_logs", json!({}));
+        let verdict = (answer.status, answer.body["code"].as_str());
+        assert_eq!(verdict, (503, Some("secrets_unavailable")));
+    };
     let chatbot = stack.chatbot(&[]);
+    for arn in ["arn:keys", "arn:app"] {
+        stack.silence(Some(arn));
+        unreadable(&chatbot);
+    }
+    stack.silence(None);
     stack.forget("arn:app");
-    let answer = ask_promptly(&chatbot, "get_access_logs", json!({}));
-    assert_eq!(
-        (answer.status, answer.body["code"].as_str()),
-        (503, Some("secrets_unavailable"))
-    );
+    unreadable(&chatbot);
     stack.secret(
         "arn:app",
         json!({ "username": stack.user, "password": PASSWORD }),
