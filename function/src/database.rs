@@ -18,6 +18,10 @@ pub const PING: Duration = Duration::from_secs(1);
 /// Longer idle than this, the sandbox may have been frozen and its connection may be dead.
 const TRUSTED_IDLE: Duration = Duration::from_secs(2);
 
+/// After this many seconds the server closes a connection: its sandbox may never thaw, and the
+/// server holds only so many.
+const LONGEST_IDLE: u32 = 900;
+
 /// Connects as the given user; `schema` selects one, where it must exist already.
 pub async fn connect(
     target: &Target,
@@ -130,9 +134,12 @@ impl Database {
             other => other,
         }
         .map_err(Unready::Database)?;
-        // Without it a query goes on in the server after its caller has gone.
+        // Without a limit a query goes on in the server after its caller has gone.
         let query_seconds = deadline.query_seconds();
-        let statement = format!("{}; SELECT CONNECTION_ID()", limit(query_seconds));
+        let statement = format!(
+            "{}, wait_timeout = {LONGEST_IDLE}; SELECT CONNECTION_ID()",
+            limit(query_seconds)
+        );
         let row = sqlx::raw_sql(AssertSqlSafe(statement)).fetch_one(&mut connection);
         let row = within(deadline.patience(PING), row).await;
         let id = row.and_then(|row| row.try_get_unchecked(0));
