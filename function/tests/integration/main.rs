@@ -18,6 +18,7 @@ mod lists;
 mod migrations;
 mod outages;
 mod refusals;
+mod rollups;
 mod server;
 mod stack;
 mod threats;

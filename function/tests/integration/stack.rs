@@ -158,6 +158,13 @@ impl Stack {
         self.migrator(&[]).invoke(&json!({ "action": "migrate" }))
     }
 
+    /// Partitions and roll-ups, as the schedule does it.
+    pub fn maintain(&self) -> Value {
+        self.migrator(&[])
+            .invoke(&json!({ "action": "maintain" }))
+            .expect("maintained")
+    }
+
     pub fn status(&self) -> Result<Value, Value> {
         self.migrator(&[]).invoke(&json!({ "action": "status" }))
     }
