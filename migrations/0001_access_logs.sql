@@ -18,12 +18,12 @@ CREATE TABLE access_logs (
     user_id          VARCHAR(100)      NULL,
     idempotency_key  VARCHAR(128)      NULL,
     PRIMARY KEY (id, timestamp),
-    -- Every index ends in the primary key, so each also gives the order by time and id.
-    KEY access_logs_timestamp (timestamp),
-    KEY access_logs_ip_address (ip_address, timestamp),
-    KEY access_logs_status_code (status_code, timestamp),
-    KEY access_logs_endpoint (endpoint (191), timestamp),
-    KEY access_logs_department (department, timestamp),
-    KEY access_logs_user_id (user_id, timestamp)
+    -- Each also gives the order by time and id, in which lists come.
+    KEY access_logs_timestamp (timestamp, id),
+    KEY access_logs_ip_address (ip_address, timestamp, id),
+    KEY access_logs_status_code (status_code, timestamp, id),
+    KEY access_logs_endpoint (endpoint (191), timestamp, id),
+    KEY access_logs_department (department, timestamp, id),
+    KEY access_logs_user_id (user_id, timestamp, id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4 COLLATE = utf8mb4_nopad_bin
 PARTITION BY RANGE COLUMNS (timestamp) (PARTITION rest VALUES LESS THAN (MAXVALUE));

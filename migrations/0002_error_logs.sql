@@ -13,9 +13,9 @@ CREATE TABLE error_logs (
     severity_score  DOUBLE          NULL,
     idempotency_key VARCHAR(128)    NULL,
     PRIMARY KEY (id, timestamp),
-    KEY error_logs_timestamp (timestamp),
-    KEY error_logs_log_level (log_level, timestamp),
-    KEY error_logs_error_code (error_code, timestamp),
-    KEY error_logs_client_ip (client_ip, timestamp)
+    KEY error_logs_timestamp (timestamp, id),
+    KEY error_logs_log_level (log_level, timestamp, id),
+    KEY error_logs_error_code (error_code, timestamp, id),
+    KEY error_logs_client_ip (client_ip, timestamp, id)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4 COLLATE = utf8mb4_nopad_bin
 PARTITION BY RANGE COLUMNS (timestamp) (PARTITION rest VALUES LESS THAN (MAXVALUE));

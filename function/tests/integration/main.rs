@@ -17,6 +17,7 @@ mod lambda;
 mod lists;
 mod migrations;
 mod outages;
+mod plans;
 mod refusals;
 mod rollups;
 mod server;

@@ -112,7 +112,12 @@ impl Stack {
 
     /// A migrated schema on the shared server, and its chatbot.
     pub fn ready() -> (Self, Function) {
-        let stack = Self::new(Server::shared());
+        Self::ready_on(Server::shared())
+    }
+
+    /// A migrated schema, and its chatbot.
+    pub fn ready_on(server: Arc<Server>) -> (Self, Function) {
+        let stack = Self::new(server);
         stack.migrate().expect("migrated");
         let chatbot = stack.chatbot(&[]);
         (stack, chatbot)
