@@ -78,7 +78,7 @@ fn every_query_has_its_index() {
     };
     // A small table is read as a whole, whatever indexes it has.
     let errors = Plan {
-        rows: 60_000,
+        rows: 200_000,
         ..plan.clone()
     };
     for statement in inserts(plan.accesses(), 2000).chain(inserts(errors.errors(), 2000)) {
