@@ -5,7 +5,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use sqlx::Error;
 use sqlx::mysql::MySqlRow;
 
-use crate::contract::Call;
+use crate::contract::{Answer, Call};
 use crate::cursor::Cursor;
 use crate::fault::{Detail, Fault, Refusal};
 use crate::params::Params;
@@ -60,7 +60,7 @@ struct Page {
 const FRAME: usize = 320;
 
 /// One page of the rows that a call selects.
-pub async fn page<R: Record>(call: Call<'_>) -> Result<String, Fault> {
+pub async fn page<R: Record>(call: Call<'_>) -> Result<Answer, Fault> {
     let selection = format!("{}\n{}", R::TABLE, call.params.selection());
     let after = match call.params.text("cursor") {
         None => None,
@@ -104,7 +104,7 @@ pub async fn page<R: Record>(call: Call<'_>) -> Result<String, Fault> {
             "More rows match: repeat the call with next_cursor as cursor, or narrow the filters.",
         );
     }
-    Ok(serde_json::to_string(&page)?)
+    Answer::new(page.count, &page)
 }
 
 fn select<R: Record>(params: &Params, after: Option<Cursor>, rows: usize) -> Query {

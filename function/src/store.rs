@@ -4,7 +4,7 @@ use serde::Serialize;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection as _, Error};
 
-use crate::contract::{Call, Param};
+use crate::contract::{Answer, Call, Param};
 use crate::database::is_duplicate;
 use crate::fault::Fault;
 use crate::params::Params;
@@ -24,28 +24,23 @@ pub async fn insert(
     table: &'static str,
     specs: &'static [Param],
     call: Call<'_>,
-) -> Result<String, Fault> {
-    let Some(key) = call.params.text("idempotency_key") else {
-        let id = insert_row(table, specs, call.params, call.connection).await?;
-        return Ok(serde_json::to_string(&Receipt {
-            id,
-            stored: true,
-            duplicate: false,
-        })?);
+) -> Result<Answer, Fault> {
+    let Call {
+        params, connection, ..
+    } = call;
+    let (id, duplicate) = match params.text("idempotency_key") {
+        None => (insert_row(table, specs, params, connection).await?, false),
+        Some(key) => match insert_once(table, specs, key, params, connection).await {
+            Err(error) if is_duplicate(&error) => (first(table, key, connection).await?, true),
+            inserted => (inserted?, false),
+        },
     };
-    let known = match insert_once(table, specs, key, call.params, call.connection).await {
-        Err(error) if is_duplicate(&error) => None,
-        inserted => Some(inserted?),
-    };
-    let id = match known {
-        Some(id) => id,
-        None => first(table, key, call.connection).await?,
-    };
-    Ok(serde_json::to_string(&Receipt {
+    let receipt = Receipt {
         id,
         stored: true,
-        duplicate: known.is_none(),
-    })?)
+        duplicate,
+    };
+    Answer::new(usize::from(!duplicate), &receipt)
 }
 
 async fn insert_row(

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{END, ENDPOINT, LIMIT, START, summary_window};
-use crate::contract::{Call, Intent, Kind, Param};
+use crate::contract::{Answer, Call, Intent, Kind, Param};
 use crate::fault::Fault;
 use crate::figures::{Distribution, float, number, percent, plain, tidy};
 use crate::rollup::sums::Endpoint;
@@ -95,7 +95,7 @@ struct Bucket {
     max_response_time_ms: Option<f64>,
 }
 
-async fn run(call: Call<'_>) -> Result<String, Fault> {
+async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     let window = summary_window(call.params, call.now);
     let threshold = call.params.number("threshold_ms").unwrap_or(1000.0);
     let limit = call.params.limit(call.limits);
@@ -145,7 +145,7 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
             max_response_time_ms: totals.slowest.map(tidy),
         }
     };
-    Ok(serde_json::to_string(&Metrics {
+    let metrics = Metrics {
         window,
         total_requests: totals.requests,
         response_time_ms: latency.distribution(),
@@ -156,7 +156,8 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
         truncated: !(all_issues && all_endpoints),
         bucket_seconds: width,
         series: window.buckets(width).map(bucket).collect(),
-    })?)
+    };
+    Answer::new(1, &metrics)
 }
 
 /// One endpoint's sums: of all requests that `by_endpoint` calls so, or of one request's target

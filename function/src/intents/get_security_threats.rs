@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{END, LIMIT, START, summary_window};
-use crate::contract::{Call, Intent, Kind as Takes, Param};
+use crate::contract::{Answer, Call, Intent, Kind as Takes, Param};
 use crate::detect::{KINDS, Kind, SEVERITIES, Severity, Threat};
 use crate::fault::Fault;
 use crate::rollup::view::View;
@@ -49,7 +49,7 @@ struct Found {
     truncated: bool,
 }
 
-async fn run(call: Call<'_>) -> Result<String, Fault> {
+async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     let window = summary_window(call.params, call.now);
     let types = call.params.several("types");
     let asked = |kind: Kind| types.is_none_or(|names| names.contains(&kind.name()));
@@ -74,10 +74,14 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
     let cut = found.len() > limit;
     found.truncate(limit);
     let (threats, fits) = Room::new(call.limits, FRAME).write_all(found)?;
-    Ok(serde_json::to_string(&Found {
-        window,
-        count: threats.len(),
-        threats,
-        truncated: cut || !fits,
-    })?)
+    let count = threats.len();
+    Answer::new(
+        count,
+        &Found {
+            window,
+            count,
+            threats,
+            truncated: cut || !fits,
+        },
+    )
 }

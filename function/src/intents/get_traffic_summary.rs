@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{END, START, summary_window};
-use crate::contract::{Call, Intent};
+use crate::contract::{Answer, Call, Intent};
 use crate::fault::Fault;
 use crate::figures::{number, percent, plain, tidy};
 use crate::rollup::view::View;
@@ -66,7 +66,7 @@ struct Bucket {
     bytes: u64,
 }
 
-async fn run(call: Call<'_>) -> Result<String, Fault> {
+async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     let window = summary_window(call.params, call.now);
     let width = View::width(&window, BUCKETS);
     let (mut sums, mut addresses) = (Sums::by(width), Addresses::default());
@@ -98,7 +98,7 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
             bytes: totals.bytes,
         }
     };
-    Ok(serde_json::to_string(&Summary {
+    let summary = Summary {
         window,
         total_requests: totals.requests,
         error_count: totals.errors,
@@ -125,7 +125,8 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
             .collect(),
         bucket_seconds: width,
         series: window.buckets(width).map(bucket).collect(),
-    })?)
+    };
+    Answer::new(1, &summary)
 }
 
 /// The names with the most requests, the busiest first.

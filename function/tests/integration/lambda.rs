@@ -16,36 +16,40 @@ use crate::http::{Reply, serve};
 const PATIENCE: Duration = Duration::from_mins(1);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What every invocation is told of its trace.
+pub const TRACE: &str =
+    "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1";
+/// The invocations' own id.
+pub const INVOCATION: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
+
 /// A function's process, fed by a Runtime API of its own; ended when dropped.
 pub struct Function {
     process: Child,
-    events: Sender<String>,
+    events: Sender<(String, Duration)>,
     answers: Receiver<Result<Value, Value>>,
     log: Option<JoinHandle<String>>,
 }
 
 impl Function {
     pub fn start(binary: &str, environment: &HashMap<String, String>) -> Self {
-        let (events, next) = channel::<String>();
+        let (events, next) = channel::<(String, Duration)>();
         let (answer, answers) = channel();
         let (next, answer) = (Mutex::new(next), Mutex::new(answer));
         let address = serve(move |request| {
             if request.method == "GET" {
                 // Blocks as the real one does: until there is something to do, or no one left to ask.
-                let event = next.lock().unwrap().recv().ok()?;
-                let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + TIMEOUT;
+                let (event, time) = next.lock().unwrap().recv().ok()?;
+                let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
                 let mut reply = Reply::new(200, event);
                 reply.headers = vec![
+                    ("Lambda-Runtime-Aws-Request-Id".into(), INVOCATION.into()),
+                    ("Lambda-Runtime-Trace-Id".into(), TRACE.into()),
                     (
-                        "Lambda-Runtime-Aws-Request-Id",
-                        "8476a536-e9f4-11e8-9739-2dfe598c3fcd".into(),
-                    ),
-                    (
-                        "Lambda-Runtime-Deadline-Ms",
+                        "Lambda-Runtime-Deadline-Ms".into(),
                         deadline.as_millis().to_string(),
                     ),
                     (
-                        "Lambda-Runtime-Invoked-Function-Arn",
+                        "Lambda-Runtime-Invoked-Function-Arn".into(),
                         "arn:aws:lambda:us-east-1:000000000000:function:test".into(),
                     ),
                 ];
@@ -82,12 +86,23 @@ impl Function {
 
     /// One invocation: what the function answered, or the error that it reported.
     pub fn invoke(&self, event: &Value) -> Result<Value, Value> {
+        self.invoke_text(event.to_string(), TIMEOUT, PATIENCE)
+    }
+
+    /// The same with an event of any text, the time that the function is given, and the time
+    /// after which whoever called it has gone.
+    pub fn invoke_text(
+        &self,
+        event: String,
+        timeout: Duration,
+        patience: Duration,
+    ) -> Result<Value, Value> {
         self.events
-            .send(event.to_string())
+            .send((event, timeout))
             .expect("the Runtime API runs");
         self.answers
-            .recv_timeout(PATIENCE)
-            .expect("the function answers")
+            .recv_timeout(patience)
+            .expect("the function answers while its caller waits")
     }
 
     /// Ends it and returns what it wrote: all of it, for the pipe is read to its end.
