@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -16,11 +16,15 @@ use crate::http::{Reply, serve};
 const PATIENCE: Duration = Duration::from_mins(1);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What a function answered, or the error that it reported, as it sent it.
+pub type Outcome = Result<Vec<u8>, Vec<u8>>;
+
 /// A function's process, fed by a Runtime API of its own; ended when dropped.
 pub struct Function {
     process: Child,
+    polls: Receiver<Instant>,
     events: Sender<String>,
-    answers: Receiver<Result<Value, Value>>,
+    answers: Receiver<Outcome>,
     log: Option<JoinHandle<String>>,
 }
 
@@ -28,9 +32,11 @@ impl Function {
     pub fn start(binary: &str, environment: &HashMap<String, String>) -> Self {
         let (events, next) = channel::<String>();
         let (answer, answers) = channel();
-        let (next, answer) = (Mutex::new(next), Mutex::new(answer));
+        let (poll, polls) = channel();
+        let (next, answer, poll) = (Mutex::new(next), Mutex::new(answer), Mutex::new(poll));
         let address = serve(move |request| {
             if request.method == "GET" {
+                poll.lock().unwrap().send(Instant::now()).ok()?;
                 // Blocks as the real one does: until there is something to do, or no one left to ask.
                 let event = next.lock().unwrap().recv().ok()?;
                 let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + TIMEOUT;
@@ -51,11 +57,10 @@ impl Function {
                 ];
                 return Some(reply);
             }
-            let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
             let outcome = if request.path.ends_with("/response") {
-                Ok(body)
+                Ok(request.body)
             } else {
-                Err(body)
+                Err(request.body)
             };
             answer.lock().unwrap().send(outcome).ok()?;
             Some(Reply::new(202, "{}"))
@@ -74,6 +79,7 @@ impl Function {
         let log = thread::spawn(move || std::io::read_to_string(output).unwrap_or_default());
         Self {
             process,
+            polls,
             events,
             answers,
             log: Some(log),
@@ -82,12 +88,27 @@ impl Function {
 
     /// One invocation: what the function answered, or the error that it reported.
     pub fn invoke(&self, event: &Value) -> Result<Value, Value> {
-        self.events
-            .send(event.to_string())
-            .expect("the Runtime API runs");
+        let read = |body: Vec<u8>| serde_json::from_slice(&body).unwrap_or(Value::Null);
+        self.exchange(event.to_string()).map(read).map_err(read)
+    }
+
+    /// The same, byte for byte.
+    pub fn exchange(&self, event: String) -> Outcome {
+        self.events.send(event).expect("the Runtime API runs");
         self.answers
             .recv_timeout(PATIENCE)
             .expect("the function answers")
+    }
+
+    /// Waits until the function asks for the next event, which it does once for each; when it did.
+    pub fn polled(&self) -> Instant {
+        self.polls
+            .recv_timeout(PATIENCE)
+            .expect("the function asks for an event")
+    }
+
+    pub fn process(&self) -> u32 {
+        self.process.id()
     }
 
     /// Ends it and returns what it wrote: all of it, for the pipe is read to its end.
