@@ -1,30 +1,76 @@
 //! The rows that the questions are about.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
 use serde_json::{Value, json};
+use traffic::{Plan, Row, load_statement, write_line};
 
 use crate::deployment::Binaries;
 use crate::stack::Stack;
 
-/// Fills the tables and lets the migrator do what it does in the background.
+/// Days over which the rows are spread, by the working hours of their senders.
+const DAYS: u32 = 30;
+
+/// Fills the tables and lets the migrator do what it does beside the requests.
 pub fn fill(binaries: &Binaries, stack: &Stack, rows: u64) {
-    let _ = binaries;
-    stack.execute(&format!(
-        "INSERT INTO access_logs (timestamp, ip_address, method, endpoint, status_code, http_version,
-            response_size, response_time_ms, user_agent, department, user_id)
-         SELECT '2025-06-01' + INTERVAL FLOOR(seq * 2592000 / {rows}) SECOND,
-            CONCAT('10.', FLOOR(RAND() * 4), '.', FLOOR(RAND() * 256), '.', FLOOR(RAND() * 8)), 'GET',
-            CONCAT('/api/v1/items/', FLOOR(RAND() * 5000), '?page=', FLOOR(RAND() * 20)),
-            ELT(1 + FLOOR(RAND() * 8), 200, 200, 200, 200, 200, 304, 404, 500), 'HTTP/1.1',
-            FLOOR(RAND() * 50000), ROUND(RAND() * 800, 2),
-            'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0', 'sales',
-            CONCAT('u-', FLOOR(RAND() * 5000))
-         FROM seq_1_to_{rows}"
-    ));
-    stack.execute(
-        "INSERT INTO error_logs (timestamp, log_level, error_code, error_message, severity_score)
-         SELECT '2025-06-01' + INTERVAL FLOOR(seq * 259.2) SECOND, 'ERROR', 'DB_TIMEOUT', 'timed out', 5
-         FROM seq_1_to_10000",
+    let began = Instant::now();
+    let plan = Plan {
+        rows,
+        days: DAYS,
+        ..Plan::new(1)
+    };
+    stack.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 0");
+    load(stack, plan.accesses());
+    load(stack, plan.errors());
+    stack.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
+    let loaded = began.elapsed();
+    maintain(binaries, stack);
+    stack.execute("ANALYZE TABLE access_logs, error_logs");
+    println!(
+        "loaded in {:.0} s, maintained in {:.0} s",
+        loaded.as_secs_f64(),
+        (began.elapsed() - loaded).as_secs_f64()
     );
+}
+
+/// Rows go from the generator into the client as fast as the server takes them.
+fn load<R: Row>(stack: &Stack, rows: impl Iterator<Item = R>) {
+    let mut client = Command::new("mariadb")
+        .args(["--no-defaults", "--user=root", "--local-infile=1", "--skip-ssl"])
+        .arg(format!("--socket={}", stack.server.socket().display()))
+        .arg(format!("--database={}", stack.schema))
+        // Into an empty table the server sorts first and then writes each index in one go.
+        .arg(format!(
+            "--execute=SET unique_checks = 0, foreign_key_checks = 0; {}",
+            load_statement::<R>("/dev/stdin")
+        ))
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("mariadb, the client, is installed");
+    let mut pipe = client.stdin.take().expect("its input");
+    let mut text = String::new();
+    for row in rows {
+        write_line(&mut text, &row);
+        if text.len() > 1 << 16 {
+            pipe.write_all(text.as_bytes()).expect("the client reads");
+            text.clear();
+        }
+    }
+    pipe.write_all(text.as_bytes()).expect("the client reads");
+    drop(pipe);
+    assert!(client.wait().expect("its end").success(), "loaded");
+}
+
+/// Runs the migrator's upkeep until nothing is left to do.
+fn maintain(binaries: &Binaries, stack: &Stack) {
+    let migrator = binaries.migrator(&stack.environment(&[]));
+    while let Ok(answer) = migrator.invoke(&json!({ "action": "maintain" })) {
+        if answer["more"] != true {
+            break;
+        }
+    }
 }
 
 /// A request worth storing.
