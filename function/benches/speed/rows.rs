@@ -38,7 +38,12 @@ pub fn fill(binaries: &Binaries, stack: &Stack, rows: u64) {
 /// Rows go from the generator into the client as fast as the server takes them.
 fn load<R: Row>(stack: &Stack, rows: impl Iterator<Item = R>) {
     let mut client = Command::new("mariadb")
-        .args(["--no-defaults", "--user=root", "--local-infile=1", "--skip-ssl"])
+        .args([
+            "--no-defaults",
+            "--user=root",
+            "--local-infile=1",
+            "--skip-ssl",
+        ])
         .arg(format!("--socket={}", stack.server.socket().display()))
         .arg(format!("--database={}", stack.schema))
         // Into an empty table the server sorts first and then writes each index in one go.
