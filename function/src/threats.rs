@@ -57,7 +57,7 @@ pub async fn guesses(
     window: &Window,
     connection: &mut MySqlConnection,
 ) -> Result<Vec<Threat>, Fault> {
-    let mut attempts: HashMap<String, Vec<login::Attempt>> = HashMap::new();
+    let mut attempts: HashMap<String, login::Attempts> = HashMap::new();
     let mut evidence: HashMap<String, String> = HashMap::new();
     let mut query = Query::new(
         "SELECT ip_address, endpoint, timestamp FROM access_logs WHERE status_code IN (401, 403) AND ",
@@ -72,10 +72,9 @@ pub async fn guesses(
             if login::is_login(&endpoint) {
                 let address: String = get(&row, "ip_address")?;
                 evidence.entry(address.clone()).or_insert(endpoint);
-                attempts.entry(address).or_default().push(login::Attempt {
-                    at: second(&row, "timestamp")?,
-                    success: false,
-                });
+                let minute = minute(second(&row, "timestamp")?);
+                let attempts = attempts.entry(address).or_default();
+                attempts.entry(minute).or_default().failures += 1;
             }
         }
     }
@@ -100,16 +99,16 @@ pub async fn guesses(
             if let Some(of_address) = of_address
                 && login::is_login(&get::<String>(&row, "endpoint")?)
             {
-                of_address.push(login::Attempt {
-                    at: second(&row, "timestamp")?,
-                    success: true,
-                });
+                let minute = minute(second(&row, "timestamp")?);
+                of_address.entry(minute).or_default().successes += 1;
             }
         }
     }
-    let judged = attempts.iter_mut().filter_map(|(address, attempts)| {
+    let judged = attempts.iter().filter_map(|(address, attempts)| {
         let guessing = login::judge(attempts)?;
-        let mut seen = Sightings::new(guessing.first, guessing.last);
+        let first = start_of(guessing.first_minute).max(window.start);
+        let last = start_of(guessing.last_minute).plus(59).min(window.end);
+        let mut seen = Sightings::new(first, last);
         let endpoint = evidence
             .get(address)
             .map(String::as_str)
@@ -123,7 +122,7 @@ pub async fn guesses(
             "{} refused logins at {endpoint}{outcome}",
             guessing.failures
         );
-        seen.add(guessing.failures, guessing.first, guessing.last, &text);
+        seen.add(guessing.failures, first, last, &text);
         let severity = if guessing.succeeded {
             Severity::Critical
         } else {
@@ -132,6 +131,14 @@ pub async fn guesses(
         Some(seen.threat(Kind::BruteForce, severity, address))
     });
     Ok(judged.collect())
+}
+
+fn minute(at: Second) -> u32 {
+    u32::try_from(at.epoch().div_euclid(60)).unwrap_or(0)
+}
+
+fn start_of(minute: u32) -> Second {
+    Second::from_epoch(i64::from(minute) * 60)
 }
 
 const MISSES: &str = "status_code IN (400, 401, 403, 404, 405, 410)";
@@ -209,16 +216,16 @@ pub async fn floods(
         .push(" GROUP BY ip_address HAVING requests >= ")
         .push_bind(flood::LEAST_REQUESTS);
     query.push(" ORDER BY requests DESC LIMIT 100");
-    let mut minutes: HashMap<String, flood::Minutes> = HashMap::new();
+    let mut minutes: HashMap<String, flood::Visits> = HashMap::new();
     for row in query.build().fetch_all(&mut *connection).await? {
-        minutes.insert(get(&row, "ip_address")?, flood::Minutes::new());
+        minutes.insert(get(&row, "ip_address")?, flood::Visits::default());
     }
     if minutes.is_empty() {
         return Ok(Vec::new());
     }
 
     let mut query = Query::new(format!(
-        "SELECT ip_address, CAST({} AS SIGNED) AS minute, COUNT(*) AS requests FROM access_logs WHERE ip_address IN ",
+        "SELECT ip_address, CAST({} AS UNSIGNED) AS minute, COUNT(*) AS requests FROM access_logs WHERE ip_address IN ",
         sql::bucket_of(60)
     ));
     sql::list(&mut query, minutes.keys().cloned());
@@ -236,21 +243,16 @@ pub async fn floods(
         let mut rows = query.fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
             if let Some(of_address) = minutes.get_mut(&get::<String>(&row, "ip_address")?) {
-                of_address.insert(get(&row, "minute")?, count(&row, "requests")?);
+                let requests = u32::try_from(count(&row, "requests")?).unwrap_or(u32::MAX);
+                of_address.add(get(&row, "minute")?, requests);
             }
         }
     }
-    let from = window.start.epoch().div_euclid(60);
-    let peak = |minutes: &flood::Minutes| minutes.values().copied().max().unwrap_or(0);
+    let site = flood::Site::new(minutes.values());
     let judged = minutes.iter().filter_map(|(address, of_address)| {
-        let others = minutes.iter().filter(|(other, _)| *other != address);
-        let burst = flood::judge(
-            of_address,
-            from,
-            flood::usual(others.map(|(_, of_other)| peak(of_other))),
-        )?;
-        let first = Second::from_epoch(burst.first_minute * 60).max(window.start);
-        let last = Second::from_epoch(burst.last_minute * 60 + 59).min(window.end);
+        let burst = flood::judge(of_address, minute(window.start), &site)?;
+        let first = start_of(burst.first_minute).max(window.start);
+        let last = start_of(burst.last_minute).plus(59).min(window.end);
         let mut seen = Sightings::new(first, last);
         seen.add(
             burst.requests,

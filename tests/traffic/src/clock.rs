@@ -50,10 +50,6 @@ impl Clock {
         let campaign = (self.campaign..self.campaign + 7200).contains(&second);
         daily(second) * if campaign { 4.0 } else { 1.0 }
     }
-
-    pub fn in_deployment(&self, second: i64) -> bool {
-        (self.deployment..self.deployment + 3600).contains(&second)
-    }
 }
 
 /// How busy a moment is, from 0.1 in the night to 1 in the afternoon of a working day.

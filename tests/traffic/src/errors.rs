@@ -276,9 +276,10 @@ impl Errors {
                 }
             }
             errors.sort_by_key(|error| error.second);
-            let scripts: Vec<Script<Error>> = match errors.is_empty() {
-                true => Vec::new(),
-                false => vec![Box::new(errors.into_iter())],
+            let scripts: Vec<Script<Error>> = if errors.is_empty() {
+                Vec::new()
+            } else {
+                vec![Box::new(errors.into_iter())]
             };
             (minute, scripts)
         })

@@ -265,7 +265,7 @@ impl Machines {
         ];
         for (address, agent, endpoint, count, gap) in retrying {
             let client = Client::new(address, agent);
-            let mut rng = self.rng(u64::from(count));
+            let mut rng = self.rng(count);
             let start = last + rng.between(0, 6 * 3600);
             scripts.push(
                 Pace::exact(start, count, gap).script(rng, move |rng, _, second| {

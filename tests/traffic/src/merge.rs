@@ -89,7 +89,9 @@ impl<Row: Timed, Arrivals: Iterator<Item = (i64, Vec<Script<Row>>)>> Iterator
             match self.arrivals.next() {
                 Some((minute, scripts)) => {
                     self.reached = minute + 60;
-                    scripts.into_iter().for_each(|script| self.add(script));
+                    for script in scripts {
+                        self.add(script);
+                    }
                 }
                 None if self.reached == i64::MAX => break,
                 None => self.reached = i64::MAX,

@@ -63,7 +63,7 @@ impl Visitors {
 
     fn visit(&self, visitor: u64, mut rng: Rng, start: i64) -> Script<Access> {
         let mut client = Client::new(addresses::visitor(visitor), browser(visitor));
-        client.http = if visitor % 3 == 0 {
+        client.http = if visitor.is_multiple_of(3) {
             "HTTP/1.1"
         } else {
             "HTTP/2.0"

@@ -16,31 +16,104 @@ const LOGINS: &[&str] = &[
     "/user/login?next=%2F",
 ];
 
-/// Style, guesses, seconds between them, whether it changes the login, whether it gets in.
-const STYLES: &[(&str, (i64, i64), (f64, f64), bool, bool)] = &[
-    ("fast", (60, 200), (0.3, 1.0), false, false),
-    ("fast, gets in", (50, 150), (0.5, 1.5), false, true),
-    ("steady", (40, 120), (3.0, 10.0), false, false),
-    ("steady, gets in", (40, 120), (3.0, 10.0), false, true),
-    ("slow", (50, 120), (40.0, 100.0), false, false),
-    ("slow, gets in", (50, 120), (40.0, 100.0), false, true),
-    ("very slow", (80, 140), (200.0, 400.0), false, false),
-    ("spraying", (40, 100), (5.0, 30.0), true, false),
-    ("spraying, gets in", (40, 100), (5.0, 30.0), true, true),
-    ("short", (15, 25), (1.0, 6.0), false, false),
+struct Style {
+    name: &'static str,
+    /// Guesses, and seconds between them: from and to.
+    guesses: (i64, i64),
+    gap: (f64, f64),
+    /// At one login after another.
+    spraying: bool,
+    /// The last guess is right.
+    success: bool,
+}
+
+const STYLES: &[Style] = &[
+    Style {
+        name: "fast",
+        guesses: (60, 200),
+        gap: (0.3, 1.0),
+        spraying: false,
+        success: false,
+    },
+    Style {
+        name: "fast, gets in",
+        guesses: (50, 150),
+        gap: (0.5, 1.5),
+        spraying: false,
+        success: true,
+    },
+    Style {
+        name: "steady",
+        guesses: (40, 120),
+        gap: (3.0, 10.0),
+        spraying: false,
+        success: false,
+    },
+    Style {
+        name: "steady, gets in",
+        guesses: (40, 120),
+        gap: (3.0, 10.0),
+        spraying: false,
+        success: true,
+    },
+    Style {
+        name: "slow",
+        guesses: (50, 120),
+        gap: (40.0, 100.0),
+        spraying: false,
+        success: false,
+    },
+    Style {
+        name: "slow, gets in",
+        guesses: (50, 120),
+        gap: (40.0, 100.0),
+        spraying: false,
+        success: true,
+    },
+    Style {
+        name: "very slow",
+        guesses: (80, 140),
+        gap: (200.0, 400.0),
+        spraying: false,
+        success: false,
+    },
+    Style {
+        name: "spraying",
+        guesses: (40, 100),
+        gap: (5.0, 30.0),
+        spraying: true,
+        success: false,
+    },
+    Style {
+        name: "spraying, gets in",
+        guesses: (40, 100),
+        gap: (5.0, 30.0),
+        spraying: true,
+        success: true,
+    },
+    Style {
+        name: "short",
+        guesses: (15, 25),
+        gap: (1.0, 6.0),
+        spraying: false,
+        success: false,
+    },
 ];
 
 pub fn plant(ground: &mut Ground) {
-    for &(style, (least, most), (quick, slow), spraying, success) in STYLES {
+    for style in STYLES {
         let client = ground.attacker();
-        let count = ground.rng.between(least, most).cast_unsigned();
-        let gap = ground.rng.real(quick, slow);
+        let count = ground
+            .rng
+            .between(style.guesses.0, style.guesses.1)
+            .cast_unsigned();
+        let gap = ground.rng.real(style.gap.0, style.gap.1);
         let login = ground.rng.pick(LOGINS);
         let status = ground.rng.pick(&[401, 401, 401, 403]);
-        let guess = guess(client.clone(), login, spraying);
-        let plan = (style, &[Threat::BruteForce][..]);
+        let guess = guess(client.clone(), login, style.spraying);
+        let plan = (style.name, &[Threat::BruteForce][..]);
         ground.plant(plan, &client, (count, gap), move |rng, number, second| {
-            let found = success && number + 1 == count;
+            let found = style.success && number + 1 == count;
             guess(rng, second, if found { 200 } else { status })
         });
     }

@@ -136,64 +136,98 @@ const WORDS: &[&str] = &[
     "work",
 ];
 
-/// Style, paths, seconds between them, how many of them only probes ask for, how many exist, and
-/// whether what is there is forbidden.
-const STYLES: &[(&str, (i64, i64), (f64, f64), f64, f64, bool)] = &[
-    ("word list", (80, 300), (0.2, 1.0), 0.1, 0.03, false),
-    (
-        "large word list",
-        (400, 1200),
-        (0.05, 0.2),
-        0.05,
-        0.02,
-        false,
-    ),
-    ("sensitive files", (14, 40), (0.5, 4.0), 1.0, 0.05, false),
-    ("forbidden", (30, 80), (1.0, 5.0), 0.3, 0.05, true),
-    (
-        "slow word list",
-        (50, 120),
-        (120.0, 400.0),
-        0.2,
-        0.05,
-        false,
-    ),
-    (
-        "slow sensitive files",
-        (14, 40),
-        (300.0, 1200.0),
-        1.0,
-        0.1,
-        false,
-    ),
-    (
-        "behind pages that exist",
-        (40, 90),
-        (2.0, 10.0),
-        0.6,
-        0.3,
-        false,
-    ),
+struct Style {
+    name: &'static str,
+    /// Paths, and seconds between them: from and to.
+    paths: (i64, i64),
+    gap: (f64, f64),
+    /// The part of them that only probes ask for, and the part that exists.
+    sensitive: f64,
+    exist: f64,
+    /// What is missing is mostly forbidden.
+    forbidden: bool,
+}
+
+const STYLES: &[Style] = &[
+    Style {
+        name: "word list",
+        paths: (80, 300),
+        gap: (0.2, 1.0),
+        sensitive: 0.1,
+        exist: 0.03,
+        forbidden: false,
+    },
+    Style {
+        name: "large word list",
+        paths: (400, 1200),
+        gap: (0.05, 0.2),
+        sensitive: 0.05,
+        exist: 0.02,
+        forbidden: false,
+    },
+    Style {
+        name: "sensitive files",
+        paths: (14, 40),
+        gap: (0.5, 4.0),
+        sensitive: 1.0,
+        exist: 0.05,
+        forbidden: false,
+    },
+    Style {
+        name: "forbidden",
+        paths: (30, 80),
+        gap: (1.0, 5.0),
+        sensitive: 0.3,
+        exist: 0.05,
+        forbidden: true,
+    },
+    Style {
+        name: "slow word list",
+        paths: (50, 120),
+        gap: (120.0, 400.0),
+        sensitive: 0.2,
+        exist: 0.05,
+        forbidden: false,
+    },
+    Style {
+        name: "slow sensitive files",
+        paths: (14, 40),
+        gap: (300.0, 1200.0),
+        sensitive: 1.0,
+        exist: 0.1,
+        forbidden: false,
+    },
+    Style {
+        name: "behind pages that exist",
+        paths: (40, 90),
+        gap: (2.0, 10.0),
+        sensitive: 0.6,
+        exist: 0.3,
+        forbidden: false,
+    },
 ];
 
 pub fn plant(ground: &mut Ground) {
-    for &(style, (least, most), (quick, slow), sensitive, exist, forbidden) in STYLES {
+    for style in STYLES {
         let client = ground.attacker();
-        let count = ground.rng.between(least, most).cast_unsigned();
-        let gap = ground.rng.real(quick, slow);
+        let count = ground
+            .rng
+            .between(style.paths.0, style.paths.1)
+            .cast_unsigned();
+        let gap = ground.rng.real(style.gap.0, style.gap.1);
         let offset = ground.rng.next() >> 1;
         let asking = client.clone();
-        let plan = (style, &[Threat::Scanner][..]);
+        let plan = (style.name, &[Threat::Scanner][..]);
         ground.plant(plan, &client, (count, gap), move |rng, number, second| {
             let number = offset + number;
-            let path = if rng.chance(sensitive) {
+            let path = if rng.chance(style.sensitive) {
                 file(number)
             } else {
                 directory(rng, number)
             };
             let status = match rng.below(100) {
-                _ if rng.chance(exist) => 200,
-                0..70 if forbidden => 403,
+                _ if rng.chance(style.exist) => 200,
+                0..70 if style.forbidden => 403,
                 0..8 => 403,
                 8..11 => 405,
                 _ => 404,
