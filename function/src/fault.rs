@@ -12,6 +12,9 @@ pub struct Detail {
     pub example: Value,
 }
 
+/// The most faults that one answer names: a body can hold a hundred thousand.
+pub const MOST_DETAILS: usize = 20;
+
 /// An answer that is not a success.
 #[derive(Debug, Clone)]
 pub struct Refusal {
@@ -43,7 +46,10 @@ impl Refusal {
                 "The parameter {} was refused.",
                 crate::untrusted::escape(&one.field)
             ),
-            many => format!("{} parameters were refused.", many.len()),
+            many if many.len() < MOST_DETAILS => {
+                format!("{} parameters were refused.", many.len())
+            }
+            _ => format!("Many parameters were refused; the first {MOST_DETAILS} are named."),
         };
         Self {
             details,

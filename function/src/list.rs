@@ -5,7 +5,7 @@ use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Serialize, Serializer};
 use sqlx::mysql::MySqlRow;
 
-use crate::contract::Call;
+use crate::contract::{Answer, Call};
 use crate::cursor::Cursor;
 use crate::fault::{Detail, Fault, Refusal};
 use crate::params::Params;
@@ -126,7 +126,7 @@ const HINT: &str =
     "More rows match: repeat the call with next_cursor as cursor, or narrow the filters.";
 
 /// One page of the rows that a call selects.
-pub async fn page(table: &'static Table, call: Call<'_>) -> Result<String, Fault> {
+pub async fn page(table: &'static Table, call: Call<'_>) -> Result<Answer, Fault> {
     let selection = format!("{}\n{}", table.name, call.params.selection());
     let after = match call.params.text("cursor") {
         None => None,
@@ -159,7 +159,7 @@ pub async fn page(table: &'static Table, call: Call<'_>) -> Result<String, Fault
     // The rest of the object that the rows began.
     answer.push_str("],");
     answer.push_str(&serde_json::to_string(&tail)?[1..]);
-    Ok(answer)
+    Ok(Answer { data: answer, rows: count })
 }
 
 fn select(table: &Table, params: &Params, after: Option<Cursor>, rows: usize) -> Query {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::contract::{Call, Param};
+use crate::contract::{Answer, Call, Param};
 use crate::database::is_duplicate;
 use crate::fault::Fault;
 use crate::sql::{self, Query};
@@ -19,7 +19,7 @@ pub async fn insert(
     table: &'static str,
     specs: &'static [Param],
     call: Call<'_>,
-) -> Result<String, Fault> {
+) -> Result<Answer, Fault> {
     let given = || {
         specs
             .iter()
@@ -58,5 +58,5 @@ pub async fn insert(
             duplicate: false,
         },
     };
-    Ok(serde_json::to_string(&stored)?)
+    Answer::new(usize::from(!stored.duplicate), &stored)
 }

@@ -87,6 +87,12 @@ pub fn now_millis() -> String {
     OffsetDateTime::now_utc().format(MILLIS).unwrap_or_default()
 }
 
+/// Milliseconds since 1970.
+pub fn epoch_millis() -> u64 {
+    let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+    u64::try_from(now).unwrap_or_default()
+}
+
 /// A span of time of which both ends are part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Window {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
 use super::{END, ENDPOINT, LIMIT, START, summary_window};
-use crate::contract::{Call, Intent, Kind, Param};
+use crate::contract::{Answer, Call, Intent, Kind, Param};
 use crate::fault::Fault;
 use crate::figures::{
     Distribution, Exact, Histogram, TIME_BUCKET, float, number, percent, plain, tidy,
@@ -118,7 +118,7 @@ impl Scope<'_> {
     }
 }
 
-async fn run(call: Call<'_>) -> Result<String, Fault> {
+async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     let window = summary_window(call.params, call.now);
     let scope = Scope {
         window,
@@ -150,7 +150,7 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
         bucket_seconds: window.bucket(BUCKETS),
         series: series(&scope, connection).await?,
     };
-    Ok(serde_json::to_string(&metrics)?)
+    Answer::new(1, &metrics)
 }
 
 async fn overall(

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{END, LIMIT, START, summary_window};
-use crate::contract::{Call, Intent, Kind as Takes, Param};
+use crate::contract::{Answer, Call, Intent, Kind as Takes, Param};
 use crate::detect::{KINDS, Kind, SEVERITIES, Severity, Threat};
 use crate::fault::Fault;
 use crate::room::Room;
@@ -48,7 +48,7 @@ struct Found {
     truncated: bool,
 }
 
-async fn run(call: Call<'_>) -> Result<String, Fault> {
+async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     let window = summary_window(call.params, call.now);
     let asked = |kinds: &[Kind]| match call.params.several("types") {
         None => true,
@@ -92,10 +92,14 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
     let cut = found.len() > limit;
     found.truncate(limit);
     let (threats, fits) = Room::new(call.limits, FRAME).write_all(found)?;
-    Ok(serde_json::to_string(&Found {
-        window,
-        count: threats.len(),
-        threats,
-        truncated: cut || !fits,
-    })?)
+    let count = threats.len();
+    Answer::new(
+        count,
+        &Found {
+            window,
+            count,
+            threats,
+            truncated: cut || !fits,
+        },
+    )
 }

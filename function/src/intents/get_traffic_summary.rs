@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{END, START, summary_window};
-use crate::contract::{Call, Intent};
+use crate::contract::{Answer, Call, Intent};
 use crate::fault::Fault;
 use crate::figures::{float, number, percent, plain, tidy};
 use crate::sql::{self, Query, count, get};
@@ -65,7 +65,7 @@ struct Bucket {
     bytes: u64,
 }
 
-async fn run(call: Call<'_>) -> Result<String, Fault> {
+async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     let window = summary_window(call.params, call.now);
     let mut summary = Summary {
         window,
@@ -85,7 +85,7 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
     totals(&mut summary, call.connection).await?;
     tops(&mut summary, call.connection).await?;
     series(&mut summary, call.connection).await?;
-    Ok(serde_json::to_string(&summary)?)
+    Answer::new(1, &summary)
 }
 
 type Connection = sqlx::mysql::MySqlConnection;

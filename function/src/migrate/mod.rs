@@ -12,8 +12,8 @@ use serde_json::Value;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
-use crate::chatbot::remaining;
 use crate::database;
+use crate::deadline::remaining;
 use crate::fields;
 use crate::log::{self, Level};
 use crate::secrets::Vault;

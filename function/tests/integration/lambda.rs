@@ -18,19 +18,24 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a function answered, or the error that it reported, as it sent it.
 pub type Outcome = Result<Vec<u8>, Vec<u8>>;
+/// What every invocation is told of its trace.
+pub const TRACE: &str =
+    "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1";
+/// The invocations' own id.
+pub const INVOCATION: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
 
 /// A function's process, fed by a Runtime API of its own; ended when dropped.
 pub struct Function {
     process: Child,
     polls: Receiver<Instant>,
-    events: Sender<String>,
+    events: Sender<(String, Duration)>,
     answers: Receiver<Outcome>,
     log: Option<JoinHandle<String>>,
 }
 
 impl Function {
     pub fn start(binary: &str, environment: &HashMap<String, String>) -> Self {
-        let (events, next) = channel::<String>();
+        let (events, next) = channel::<(String, Duration)>();
         let (answer, answers) = channel();
         let (poll, polls) = channel();
         let (next, answer, poll) = (Mutex::new(next), Mutex::new(answer), Mutex::new(poll));
@@ -38,14 +43,12 @@ impl Function {
             if request.method == "GET" {
                 poll.lock().unwrap().send(Instant::now()).ok()?;
                 // Blocks as the real one does: until there is something to do, or no one left to ask.
-                let event = next.lock().unwrap().recv().ok()?;
-                let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + TIMEOUT;
+                let (event, time) = next.lock().unwrap().recv().ok()?;
+                let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
                 let mut reply = Reply::new(200, event);
                 reply.headers = vec![
-                    (
-                        "Lambda-Runtime-Aws-Request-Id",
-                        "8476a536-e9f4-11e8-9739-2dfe598c3fcd".into(),
-                    ),
+                    ("Lambda-Runtime-Aws-Request-Id", INVOCATION.into()),
+                    ("Lambda-Runtime-Trace-Id", TRACE.into()),
                     (
                         "Lambda-Runtime-Deadline-Ms",
                         deadline.as_millis().to_string(),
@@ -88,16 +91,31 @@ impl Function {
 
     /// One invocation: what the function answered, or the error that it reported.
     pub fn invoke(&self, event: &Value) -> Result<Value, Value> {
-        let read = |body: Vec<u8>| serde_json::from_slice(&body).unwrap_or(Value::Null);
-        self.exchange(event.to_string()).map(read).map_err(read)
+        self.invoke_text(event.to_string(), TIMEOUT, PATIENCE)
     }
 
-    /// The same, byte for byte.
-    pub fn exchange(&self, event: String) -> Outcome {
-        self.events.send(event).expect("the Runtime API runs");
+    /// The same with an event of any text, the time that the function is given, and the time
+    /// after which whoever called it has gone.
+    pub fn invoke_text(
+        &self,
+        event: String,
+        timeout: Duration,
+        patience: Duration,
+    ) -> Result<Value, Value> {
+        let read = |body: Vec<u8>| serde_json::from_slice(&body).unwrap_or(Value::Null);
+        self.exchange(event, timeout, patience)
+            .map_err(read)
+            .map(read)
+    }
+
+    /// The same, with what the function sends as it is.
+    pub fn exchange(&self, event: String, timeout: Duration, patience: Duration) -> Outcome {
+        self.events
+            .send((event, timeout))
+            .expect("the Runtime API runs");
         self.answers
-            .recv_timeout(PATIENCE)
-            .expect("the function answers")
+            .recv_timeout(patience)
+            .expect("the function answers while its caller waits")
     }
 
     /// Waits until the function asks for the next event, which it does once for each; when it did.

@@ -12,11 +12,14 @@
 )]
 
 mod figures;
+mod hostile;
 mod http;
 mod lambda;
 mod lists;
+mod logs;
 mod migrations;
 mod outages;
+mod proxy;
 mod refusals;
 mod server;
 mod stack;

@@ -158,6 +158,23 @@ impl Server {
         }
     }
 
+    /// Makes it hang: it keeps its connections and answers none.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let process = self.process.lock().unwrap();
+        let id = process.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// A connection as root, beside the network.
     pub async fn root(&self, schema: Option<&str>) -> Result<MySqlConnection, sqlx::Error> {
         let mut options = MySqlConnectOptions::new()

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -38,6 +39,16 @@ pub struct Answer {
 }
 
 impl Answer {
+    pub fn of(outcome: Result<Value, Value>) -> Self {
+        let response = outcome.expect("no function error");
+        let body = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
+        Self {
+            status: response["statusCode"].as_u64().expect("a status"),
+            response,
+            body,
+        }
+    }
+
     /// The data of a success.
     pub fn data(self) -> Value {
         assert_eq!(self.status, 200, "{}", self.body);
@@ -126,6 +137,11 @@ impl Stack {
             .insert(arn.into(), value);
     }
 
+    /// Takes a secret away.
+    pub fn forget(&self, arn: &str) {
+        self.secrets.lock().unwrap().values.remove(arn);
+    }
+
     /// How often a secret was read.
     pub fn reads(&self, arn: &str) -> usize {
         self.secrets
@@ -195,21 +211,28 @@ pub fn event(body: &str) -> Value {
 
 /// Sends an event through the gateway's eyes.
 pub fn send(chatbot: &Function, event: &Value) -> Answer {
-    let response = chatbot.invoke(event).expect("no function error");
-    let body = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
-    Answer {
-        status: response["statusCode"].as_u64().expect("a status"),
-        response,
-        body,
-    }
+    Answer::of(chatbot.invoke(event))
+}
+
+/// Sends an event for a caller that has gone after five seconds.
+pub fn send_promptly(chatbot: &Function, event: &Value) -> Answer {
+    let (timeout, patience) = (Duration::from_secs(30), Duration::from_secs(5));
+    Answer::of(chatbot.invoke_text(event.to_string(), timeout, patience))
+}
+
+/// Asks for an intent, and waits no longer than five seconds.
+pub fn ask_promptly(chatbot: &Function, intent: &str, params: Value) -> Answer {
+    send_promptly(chatbot, &asking(intent, params))
+}
+
+/// The event that asks for an intent.
+pub fn asking(intent: &str, params: Value) -> Value {
+    event(&json!({ "intent": intent, "params": params }).to_string())
 }
 
 /// Asks for an intent.
 pub fn ask(chatbot: &Function, intent: &str, params: Value) -> Answer {
-    send(
-        chatbot,
-        &event(&json!({ "intent": intent, "params": params }).to_string()),
-    )
+    send(chatbot, &asking(intent, params))
 }
 
 pub fn sha256(text: &str) -> String {
