@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use deployment::{Binaries, deploy};
-use lambda::Function;
+use lambda::{Function, PATIENCE, TIMEOUT};
 use questions::{Cost, ask};
 use server::Server;
 use stack::event;
@@ -51,7 +51,7 @@ fn main() {
     let rows = rows_asked_for();
     let binaries = Binaries::build();
     let others = usage::Others::new();
-    println!("\nload average before: {}", usage::load());
+    println!("load average before: {}", usage::load());
     let server = deployment::server();
     let version = &server.column("SELECT VERSION()")[0];
     println!("MariaDB {version}, {} rows", grouped(rows));
@@ -216,7 +216,9 @@ fn price(function: &Function, status: u16, event: impl Fn(usize) -> String) -> C
             number += 1;
             let event = event(number);
             let began = Instant::now();
-            let answer = function.exchange(event).expect("no function error");
+            let answer = function
+                .exchange(event, TIMEOUT, PATIENCE)
+                .expect("no function error");
             walls.push(millis(began.elapsed()));
             let expected = format!(r#"{{"statusCode":{status},"#);
             assert!(

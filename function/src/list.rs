@@ -159,7 +159,10 @@ pub async fn page(table: &'static Table, call: Call<'_>) -> Result<Answer, Fault
     // The rest of the object that the rows began.
     answer.push_str("],");
     answer.push_str(&serde_json::to_string(&tail)?[1..]);
-    Ok(Answer { data: answer, rows: count })
+    Ok(Answer {
+        data: answer,
+        rows: count,
+    })
 }
 
 fn select(table: &Table, params: &Params, after: Option<Cursor>, rows: usize) -> Query {

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::lambda::Function;
+use crate::lambda::{Function, PATIENCE, TIMEOUT};
 use crate::server::Server;
 use crate::{call, median, millis, usage};
 
 const REPETITIONS: usize = 20;
 /// A question that takes longer than this in all is asked no more, after a few times.
-const PATIENCE: Duration = Duration::from_secs(20);
+const ENOUGH: Duration = Duration::from_secs(20);
 const LEAST: usize = 3;
 
 /// One question, and what is known of its price in CPU milliseconds.
@@ -144,7 +144,7 @@ pub fn ask(server: &Server, chatbot: &Function, question: &Question) -> Cost {
     let once = || {
         let (before, began) = (usage::cpu(server.process()), Instant::now());
         let answer = chatbot
-            .exchange(question.event.clone())
+            .exchange(question.event.clone(), TIMEOUT, PATIENCE)
             .expect("no function error");
         let wall = began.elapsed();
         chatbot.polled();
@@ -158,7 +158,7 @@ pub fn ask(server: &Server, chatbot: &Function, question: &Question) -> Cost {
         once();
     }
     let (mut cpu, mut wall) = (Vec::new(), Vec::new());
-    while cpu.len() < LEAST || (cpu.len() < REPETITIONS && began.elapsed() < PATIENCE) {
+    while cpu.len() < LEAST || (cpu.len() < REPETITIONS && began.elapsed() < ENOUGH) {
         let (answered, used, took) = once();
         if !answered {
             // Told by a number that no bound admits.

@@ -78,10 +78,10 @@ fn maintain(binaries: &Binaries, stack: &Stack) {
     }
 }
 
-/// A request worth storing.
+/// A request worth storing, at a time among the others.
 pub fn entry() -> Value {
     json!({
-        "timestamp": "2025-06-15 12:34:56",
+        "timestamp": "2025-03-20 12:34:56",
         "ip_address": "203.0.113.7",
         "method": "GET",
         "endpoint": "/api/v1/orders/4711?expand=items",

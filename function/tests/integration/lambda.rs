@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::http::{Reply, serve};
 
 /// How long a function may take for an answer before the test gives up.
-const PATIENCE: Duration = Duration::from_mins(1);
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(1);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a function answered, or the error that it reported, as it sent it.
 pub type Outcome = Result<Vec<u8>, Vec<u8>>;
@@ -104,8 +104,8 @@ impl Function {
     ) -> Result<Value, Value> {
         let read = |body: Vec<u8>| serde_json::from_slice(&body).unwrap_or(Value::Null);
         self.exchange(event, timeout, patience)
-            .map_err(read)
             .map(read)
+            .map_err(read)
     }
 
     /// The same, with what the function sends as it is.
