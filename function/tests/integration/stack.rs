@@ -205,7 +205,8 @@ impl Stack {
             .execute(&format!("USE {}; {statement}", self.schema));
     }
 
-    fn environment(&self, changes: &[(&str, &str)]) -> HashMap<String, String> {
+    /// What a function is started with; an empty variable counts as unset.
+    pub fn environment(&self, changes: &[(&str, &str)]) -> HashMap<String, String> {
         let mut environment = self.environment.clone();
         for (name, value) in changes {
             environment.insert((*name).into(), (*value).into());
