@@ -18,9 +18,11 @@ pub const PING: Duration = Duration::from_secs(1);
 /// Longer idle than this, the sandbox may have been frozen and its connection may be dead.
 const TRUSTED_IDLE: Duration = Duration::from_secs(2);
 
-/// After this many seconds the server closes a connection: its sandbox may never thaw, and the
-/// server holds only so many.
-const LONGEST_IDLE: u32 = 900;
+/// Whatever the server's defaults are: a transaction sees one moment, and waits for no lock for long.
+/// Idle for a quarter of an hour, a connection is closed: its sandbox may never thaw, and the server
+/// holds only so many.
+const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+                       SET innodb_lock_wait_timeout = 3, wait_timeout = 900";
 
 /// Connects as the given user; `schema` selects one, where it must exist already.
 pub async fn connect(
@@ -47,8 +49,8 @@ pub async fn connect(
     if let Some(schema) = schema {
         options = options.database(schema);
     }
-    // On the heap: it is large, and rarely needed.
-    within(CONNECT, Box::pin(options.connect())).await
+    // Rare, and large: not to be a part of every invocation's future.
+    Box::pin(within(CONNECT, options.connect())).await
 }
 
 /// A future's result, or an I/O error once `time` is over.
@@ -137,7 +139,7 @@ impl Database {
         // Without a limit a query goes on in the server after its caller has gone.
         let query_seconds = deadline.query_seconds();
         let statement = format!(
-            "{}, wait_timeout = {LONGEST_IDLE}; SELECT CONNECTION_ID()",
+            "{SESSION}; {}; SELECT CONNECTION_ID()",
             limit(query_seconds)
         );
         let row = sqlx::raw_sql(AssertSqlSafe(statement)).fetch_one(&mut connection);
@@ -233,6 +235,11 @@ pub fn is_too_slow(error: &Error) -> bool {
 /// Whether a unique key holds the value already.
 pub fn is_duplicate(error: &Error) -> bool {
     number(error) == Some(1062)
+}
+
+/// Whether another transaction has locked what was asked for.
+pub fn is_busy(error: &Error) -> bool {
+    matches!(number(error), Some(1205 | 3572))
 }
 
 /// Whether a table or schema does not exist.

@@ -91,8 +91,10 @@ fn is_written(level: Level) -> bool {
 }
 
 fn print(line: Map<String, Value>) {
-    // A full or closed log pipe must not fail the request.
-    let _ = writeln!(std::io::stdout().lock(), "{}", Value::Object(line));
+    let mut text = Value::Object(line).to_string();
+    text.push('\n');
+    // In one piece. A full or closed log pipe must not fail the request.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 fn line(level: Level, message: &str, fields: Map<String, Value>) -> Map<String, Value> {

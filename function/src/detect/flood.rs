@@ -2,65 +2,152 @@
 
 use std::collections::BTreeMap;
 
-/// Requests by minute since 1970.
-pub type Minutes = BTreeMap<i64, u64>;
+use serde::{Deserialize, Serialize};
+
+/// From how many requests on a minute is kept for itself when a day is compacted.
+pub const BUSY: u32 = 20;
+
+/// One address's requests by minute. Sums of parts are parts of sums: a day's can be put together
+/// from its hours', and a week's from its days'.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visits {
+    /// All of them.
+    pub requests: u64,
+    /// Requests by minute since 1970.
+    pub minutes: BTreeMap<u32, u32>,
+    /// Minutes with fewer than [`BUSY`] requests that `minutes` no longer holds.
+    pub quiet: u32,
+}
+
+impl Visits {
+    pub fn add(&mut self, minute: u32, requests: u32) {
+        self.requests += u64::from(requests);
+        let of_minute = self.minutes.entry(minute).or_default();
+        *of_minute = of_minute.saturating_add(requests);
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        for (minute, requests) in &other.minutes {
+            let of_minute = self.minutes.entry(*minute).or_default();
+            *of_minute = of_minute.saturating_add(*requests);
+        }
+        self.quiet = self.quiet.saturating_add(other.quiet);
+    }
+
+    /// Forgets when the quiet minutes were. Only once they are complete: what is merged in later
+    /// counts as other minutes.
+    pub fn compact(&mut self) {
+        let before = self.minutes.len();
+        self.minutes.retain(|_, requests| *requests >= BUSY);
+        let forgotten = before - self.minutes.len();
+        self.quiet = self
+            .quiet
+            .saturating_add(u32::try_from(forgotten).unwrap_or(u32::MAX));
+    }
+
+    /// The requests of the busiest minute.
+    fn peak(&self) -> u32 {
+        self.minutes.values().copied().max().unwrap_or(0)
+    }
+
+    /// The usual number of requests in a minute that has any: the median of those below `least`.
+    /// Nothing where there are too few to tell.
+    fn usual(&self, least: u32) -> Option<u64> {
+        let mut counts: Vec<u32> = self
+            .minutes
+            .values()
+            .copied()
+            .filter(|n| *n < least)
+            .collect();
+        counts.sort_unstable();
+        let quiet = usize::try_from(self.quiet).unwrap_or(usize::MAX);
+        let all = counts.len().saturating_add(quiet);
+        if all < 10 {
+            return None;
+        }
+        // The forgotten ones are the smallest, and alike for this purpose.
+        if let Some(middle) = (all / 2).checked_sub(quiet) {
+            return counts.get(middle).map(|count| u64::from(*count));
+        }
+        let kept: u64 = self.minutes.values().map(|count| u64::from(*count)).sum();
+        Some(self.requests.saturating_sub(kept) / u64::from(self.quiet.max(1)))
+    }
+}
 
 /// A burst: the minutes that belong to it and their requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Burst {
     pub requests: u64,
+    /// Requests in the busiest minute.
     pub peak: u64,
-    pub first_minute: i64,
-    pub last_minute: i64,
+    pub first_minute: u32,
+    pub last_minute: u32,
 }
 
 /// The least number of requests in a window that can be a flood.
 pub const LEAST_REQUESTS: u64 = 150;
 const LEAST_PEAK: u64 = 100;
-const DAY: i64 = 1440;
+const DAY: u32 = 1440;
+/// Minutes after which something is a habit rather than a burst.
+const LONG: usize = 120;
 
-/// What is usual for one address on this site: the median of the others' busiest minutes.
-pub fn usual(others: impl Iterator<Item = u64>) -> u64 {
-    let mut peaks: Vec<u64> = others.collect();
-    peaks.sort_unstable();
-    peaks.get(peaks.len() / 2).copied().unwrap_or(0)
+/// What is usual on this site.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Site {
+    /// The busiest minute of a busy address, by the median of them.
+    peak: u64,
 }
 
-/// Whether an address flooded the site. `minutes` reaches back before the window, which begins
-/// with minute `from`, so that what happens every night is seen to.
-pub fn judge(minutes: &Minutes, from: i64, site: u64) -> Option<Burst> {
-    let (&peak_minute, &peak) = minutes.range(from..).max_by_key(|(_, count)| **count)?;
-    let in_burst = |count: u64| count * 4 >= peak;
-    if peak < LEAST_PEAK
-        || peak < site.saturating_mul(4)
-        || is_scheduled(minutes, peak_minute, peak)
+impl Site {
+    /// From the visits of all addresses.
+    pub fn new<'a>(all: impl Iterator<Item = &'a Visits>) -> Self {
+        let busy = all.filter(|visits| visits.requests >= LEAST_REQUESTS);
+        let mut peaks: Vec<u32> = busy.map(Visits::peak).collect();
+        peaks.sort_unstable();
+        // Of two, the quieter: the other may be the flood.
+        let middle = peaks.len().saturating_sub(1) / 2;
+        Self {
+            peak: peaks.get(middle).copied().map_or(0, u64::from),
+        }
+    }
+}
+
+/// Whether an address flooded the site. `own` reaches back before the window, which begins with
+/// minute `from`, so that what happens every night is seen to.
+pub fn judge(own: &Visits, from: u32, site: &Site) -> Option<Burst> {
+    let (&peak_minute, &peak) = own.minutes.range(from..).max_by_key(|(_, count)| **count)?;
+    let least = peak.div_ceil(4);
+    let peak = u64::from(peak);
+    if peak < LEAST_PEAK || is_scheduled(own, peak_minute, peak) {
+        return None;
+    }
+    let alone = peak >= site.peak.saturating_mul(20).max(600);
+    // An address that is always this busy has no burst, unless it alone outdoes everyone by far.
+    let long = own
+        .minutes
+        .values()
+        .filter(|count| **count >= least)
+        .count()
+        >= LONG;
+    if (long || peak < site.peak.saturating_mul(4)) && !alone {
+        return None;
+    }
+    if own
+        .usual(least)
+        .is_some_and(|usual| peak < usual.saturating_mul(8))
     {
         return None;
     }
-    let mut quiet: Vec<u64> = minutes
-        .values()
-        .copied()
-        .filter(|count| !in_burst(*count))
-        .collect();
-    quiet.sort_unstable();
-    let own = match quiet.get(quiet.len() / 2) {
-        Some(median) if quiet.len() >= 10 => *median,
-        // Nothing but the burst: an address that is always this busy has no burst,
-        // unless it alone outdoes everyone by far.
-        _ if minutes.len() >= 30 && peak < site.saturating_mul(20).max(600) => peak,
-        _ => 0,
-    };
-    if peak < own.saturating_mul(8) {
-        return None;
-    }
-    let mut burst = minutes
+    let mut burst = own
+        .minutes
         .range(from..)
-        .filter(|(_, count)| in_burst(**count))
+        .filter(|(_, count)| **count >= least)
         .peekable();
     let first_minute = *burst.peek()?.0;
     let (mut requests, mut last_minute) = (0, first_minute);
     for (minute, count) in burst {
-        requests += count;
+        requests += u64::from(*count);
         last_minute = *minute;
     }
     Some(Burst {
@@ -72,11 +159,11 @@ pub fn judge(minutes: &Minutes, from: i64, site: u64) -> Option<Burst> {
 }
 
 /// Whether much the same happened at about that time on another day.
-fn is_scheduled(minutes: &Minutes, peak_minute: i64, peak: u64) -> bool {
-    minutes.iter().any(|(minute, count)| {
-        let apart = (peak_minute - minute).abs();
+fn is_scheduled(own: &Visits, peak_minute: u32, peak: u64) -> bool {
+    own.minutes.iter().any(|(minute, count)| {
+        let apart = peak_minute.abs_diff(*minute);
         let clock = apart % DAY;
-        apart >= DAY / 2 && clock.min(DAY - clock) <= 30 && count * 2 >= peak
+        apart >= DAY / 2 && clock.min(DAY - clock) <= 60 && u64::from(*count) * 2 >= peak
     })
 }
 
@@ -85,49 +172,79 @@ fn is_scheduled(minutes: &Minutes, peak_minute: i64, peak: u64) -> bool {
 mod tests {
     use super::*;
 
+    fn visits(minutes: impl IntoIterator<Item = (u32, u32)>) -> Visits {
+        let mut visits = Visits::default();
+        for (minute, requests) in minutes {
+            visits.add(minute, requests);
+        }
+        visits
+    }
+
+    const SITE: Site = Site { peak: 20 };
+
+    #[test]
+    fn parts_add_up() {
+        let mut morning = visits([(1, 3), (2, 50)]);
+        morning.merge(&visits([(2, 10), (700, 19), (701, 20)]));
+        assert_eq!(morning, visits([(1, 3), (2, 60), (700, 19), (701, 20)]));
+        morning.compact();
+        let compacted = Visits {
+            requests: 102,
+            minutes: BTreeMap::from([(2, 60), (701, 20)]),
+            quiet: 2,
+        };
+        assert_eq!(morning, compacted);
+        let mut week = morning.clone();
+        week.merge(&compacted);
+        assert_eq!((week.requests, week.quiet), (204, 4));
+    }
+
     #[test]
     fn a_flood() {
-        let mut minutes: Minutes = (0..100).map(|minute| (minute * 7, 3)).collect();
-        minutes.extend([(500, 900), (501, 1100), (502, 400)]);
-        let burst = judge(&minutes, 0, 20).unwrap();
-        assert_eq!(
-            burst,
-            Burst {
-                requests: 2400,
-                peak: 1100,
-                first_minute: 500,
-                last_minute: 502
-            }
-        );
+        let mut own = visits((0..100).map(|minute| (minute * 7, 3)));
+        for (minute, requests) in [(499, 900), (501, 1100), (502, 400)] {
+            own.add(minute, requests);
+        }
+        let burst = Burst {
+            requests: 2400,
+            peak: 1100,
+            first_minute: 499,
+            last_minute: 502,
+        };
+        assert_eq!(judge(&own, 0, &SITE), Some(burst));
+        // No less when its quiet minutes were compacted.
+        own.compact();
+        assert_eq!(judge(&own, 0, &SITE), Some(burst));
+        assert_eq!(judge(&own, 503, &SITE), None);
         // From an address that was never seen before.
-        assert!(judge(&Minutes::from([(500, 900), (501, 700)]), 0, 20).is_some());
+        assert!(judge(&visits([(500, 900), (501, 700)]), 0, &SITE).is_some());
+        assert!(judge(&visits((0..40).map(|minute| (minute, 700))), 0, &SITE).is_some());
     }
 
     #[test]
     fn a_health_checker_and_a_busy_office() {
-        assert_eq!(
-            judge(&(0..1440).map(|minute| (minute, 60)).collect(), 0, 0),
-            None
-        );
-        let office: Minutes = (0..480u64)
-            .map(|minute| (minute.cast_signed(), 80 + minute % 60))
-            .collect();
-        assert_eq!(judge(&office, 0, 5), None);
+        let checker = visits((0..1440).map(|minute| (minute, 60)));
+        assert_eq!(judge(&checker, 0, &Site::default()), None);
+        let office = visits((0..480).map(|minute| (minute, 80 + minute % 60)));
+        assert_eq!(judge(&office, 0, &Site { peak: 5 }), None);
     }
 
     #[test]
     fn a_nightly_job() {
-        let nights = |days: i64| -> Minutes {
-            (0..days)
-                .flat_map(|day| {
-                    (0..10).map(move |minute| (day * DAY + 120 + minute + day % 3, 500))
-                })
-                .collect()
-        };
-        assert_eq!(judge(&nights(5), 4 * DAY, 10), None);
-        assert_eq!(
-            judge(&(0..40).map(|minute| (minute, 300)).collect(), 0, 60),
-            None
-        );
+        let night = |day| (0..10).map(move |minute| (day * DAY + 120 + minute + day % 3 * 20, 500));
+        assert_eq!(judge(&visits((0..5).flat_map(night)), 4 * DAY, &SITE), None);
+        // Where busy addresses are as busy as this, it is nothing special.
+        assert_eq!(judge(&visits(night(0)), 0, &Site { peak: 200 }), None);
+    }
+
+    #[test]
+    fn what_is_usual_on_a_site() {
+        let all = [
+            visits([(0, 100), (1, 60)]),
+            visits([(0, 3)]),
+            visits([(0, 900)]),
+        ];
+        assert_eq!(Site::new(all.iter()).peak, 100);
+        assert_eq!(Site::new([].iter()).peak, 0);
     }
 }

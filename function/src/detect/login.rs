@@ -1,29 +1,67 @@
 //! Guessing passwords: many refusals at a login, few successes.
 
-use crate::time::Second;
+use std::collections::BTreeMap;
 
-/// One attempt to log in.
-#[derive(Debug, Clone, Copy)]
-pub struct Attempt {
-    pub at: Second,
-    pub success: bool,
+use serde::{Deserialize, Serialize};
+
+/// Attempts to log in within one minute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Minute {
+    pub failures: u32,
+    pub successes: u32,
 }
+
+/// Attempts by minute since 1970.
+pub type Attempts = BTreeMap<u32, Minute>;
 
 /// What one address did at logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guessing {
     pub failures: u64,
-    pub first: Second,
-    pub last: Second,
+    /// The minutes of the first and the last failure.
+    pub first_minute: u32,
+    pub last_minute: u32,
     /// It got in afterwards.
     pub succeeded: bool,
 }
 
-/// Seconds, failures within them, and how many failures each success excuses: behind an office's
-/// address many people log in, and some mistype.
-const RULES: [(i64, usize, usize); 2] = [(600, 10, 5), (3600, 20, 10)];
+/// Attempts that are guesses: so many failures within so many minutes, and for each success at
+/// least `per_success` failures, because behind an office's address many people log in, and some
+/// mistype.
+struct Rule {
+    minutes: u32,
+    failures: u64,
+    per_success: u64,
+}
 
-const WORDS: [&str; 13] = [
+const RULES: [Rule; 3] = [
+    Rule {
+        minutes: 10,
+        failures: 10,
+        per_success: 5,
+    },
+    Rule {
+        minutes: 60,
+        failures: 20,
+        per_success: 10,
+    },
+    Rule {
+        minutes: 1440,
+        failures: 36,
+        per_success: 20,
+    },
+];
+
+/// The last rule's failures are so far apart that a forgotten job with an old password has as
+/// many. It keeps its interval; whoever wants to stay unseen does not.
+const UNHURRIED: u32 = 1440;
+
+/// How long after the last guess a success still belongs to it: later someone else may sit behind
+/// the address.
+const AFTERWARDS: u32 = 60;
+
+/// What segments of a path name a login.
+const LOGINS: [&str; 16] = [
     "login",
     "log-in",
     "log_in",
@@ -33,85 +71,120 @@ const WORDS: [&str; 13] = [
     "sign_in",
     "auth",
     "authenticate",
+    "authentication",
     "session",
     "sessions",
     "token",
-    "wp-login.php",
+    "tokens",
+    "login_check",
+    "j_security_check",
+];
+
+/// What segments name something else that stands beside a login: a client whose token expired
+/// asks for these again and again.
+const NOT_LOGINS: [&str; 16] = [
+    "refresh",
+    "refresh_token",
+    "refresh-token",
+    "renew",
+    "logout",
+    "log-out",
+    "log_out",
+    "signout",
+    "sign_out",
+    "me",
+    "userinfo",
+    "status",
+    "check",
+    "current",
+    "revoke",
+    "introspect",
 ];
 
 /// What an endpoint column must match for [`is_login`] to be true, as far as SQL can tell.
 pub const PREFILTER: &str = "(LOWER(endpoint) LIKE '%log%in%' OR LOWER(endpoint) LIKE '%logon%' \
      OR LOWER(endpoint) LIKE '%sign%in%' OR LOWER(endpoint) LIKE '%auth%' \
-     OR LOWER(endpoint) LIKE '%session%' OR LOWER(endpoint) LIKE '%token%')";
+     OR LOWER(endpoint) LIKE '%session%' OR LOWER(endpoint) LIKE '%token%' OR LOWER(endpoint) LIKE '%security_check%')";
 
 /// Whether an endpoint is where one logs in.
 pub fn is_login(endpoint: &str) -> bool {
-    let path = endpoint
-        .split(['?', '#'])
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-    segments.any(|segment| {
+    let path = endpoint.split(['?', '#']).next().unwrap_or_default();
+    let mut found = false;
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        let is =
+            |names: &[&str], text: &str| names.iter().any(|name| text.eq_ignore_ascii_case(name));
+        if is(&NOT_LOGINS, segment) {
+            return false;
+        }
         let stem = segment.split('.').next().unwrap_or_default();
-        WORDS.contains(&segment)
-            || WORDS.contains(&stem)
-            || stem.ends_with("login")
-            || stem.ends_with("signin")
-    })
-}
-
-/// Whether the attempts of one address are guesses. They need not be in order.
-pub fn judge(attempts: &mut [Attempt]) -> Option<Guessing> {
-    attempts.sort_by_key(|attempt| attempt.at);
-    let burst_end = RULES
-        .iter()
-        .filter_map(|rule| burst(attempts, *rule))
-        .min()?;
-    let failures = || attempts.iter().filter(|attempt| !attempt.success);
-    Some(Guessing {
-        failures: u64::try_from(failures().count()).unwrap_or(u64::MAX),
-        first: failures().next()?.at,
-        last: failures().next_back()?.at,
-        // Soon after guessing: an hour later someone else may sit behind the address.
-        succeeded: attempts.iter().any(|attempt| {
-            attempt.success
-                && attempt.at >= burst_end
-                && attempt.at
-                    <= failures()
-                        .next_back()
-                        .map_or(burst_end, |f| f.at)
-                        .plus(3600)
-        }),
-    })
-}
-
-/// The time at which the attempts became too many, if they did.
-fn burst(
-    attempts: &[Attempt],
-    (seconds, least, per_success): (i64, usize, usize),
-) -> Option<Second> {
-    let mut start = 0;
-    let (mut failures, mut successes) = (0, 0);
-    for attempt in attempts {
-        *(if attempt.success {
-            &mut successes
-        } else {
-            &mut failures
-        }) += 1;
-        while attempts[start].at.plus(seconds) <= attempt.at {
-            *(if attempts[start].success {
-                &mut successes
-            } else {
-                &mut failures
-            }) -= 1;
-            start += 1;
-        }
-        if failures >= least && successes * per_success <= failures {
-            return Some(attempt.at);
-        }
+        found |= is(&LOGINS, stem) || ends_with(stem, "login") || ends_with(stem, "signin");
     }
-    None
+    found
+}
+
+fn ends_with(text: &str, end: &str) -> bool {
+    let start = text.len().checked_sub(end.len());
+    start
+        .and_then(|start| text.get(start..))
+        .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+}
+
+/// Whether the attempts of one address are guesses.
+pub fn judge(attempts: &Attempts) -> Option<Guessing> {
+    let burst_end = RULES.iter().filter_map(|rule| rule.met(attempts)).min()?;
+    let failing = || attempts.iter().filter(|(_, minute)| minute.failures > 0);
+    let first_minute = *failing().next()?.0;
+    let last_minute = *failing().next_back()?.0;
+    let until = last_minute.max(burst_end).saturating_add(AFTERWARDS);
+    Some(Guessing {
+        failures: attempts
+            .values()
+            .map(|minute| u64::from(minute.failures))
+            .sum(),
+        first_minute,
+        last_minute,
+        succeeded: attempts
+            .range(burst_end..=until)
+            .any(|(_, minute)| minute.successes > 0),
+    })
+}
+
+impl Rule {
+    /// The minute in which the attempts became too many, if they did.
+    fn met(&self, attempts: &Attempts) -> Option<u32> {
+        let (mut failures, mut successes) = (0, 0);
+        let mut oldest = attempts.iter().peekable();
+        for (&at, minute) in attempts {
+            failures += u64::from(minute.failures);
+            successes += u64::from(minute.successes);
+            while let Some((_, gone)) =
+                oldest.next_if(|(start, _)| start.saturating_add(self.minutes) <= at)
+            {
+                failures -= u64::from(gone.failures);
+                successes -= u64::from(gone.successes);
+            }
+            let first = oldest.peek().map_or(at, |(start, _)| **start);
+            if failures >= self.failures
+                && successes * self.per_success <= failures
+                && !(self.minutes == UNHURRIED && keeps_interval(attempts, first, at))
+            {
+                return Some(at);
+            }
+        }
+        None
+    }
+}
+
+/// Whether the attempts come like clockwork, but for a minute more or less.
+fn keeps_interval(attempts: &Attempts, first: u32, last: u32) -> bool {
+    let minutes: Vec<u32> = attempts.range(first..=last).map(|(at, _)| *at).collect();
+    let mut gaps: Vec<u32> = minutes.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    gaps.sort_unstable();
+    let Some(&usual) = gaps.get(gaps.len() / 2) else {
+        return false;
+    };
+    let kept = gaps.iter().filter(|gap| gap.abs_diff(usual) <= 1).count();
+    usual >= 3 && kept * 10 >= gaps.len() * 9
 }
 
 #[cfg(test)]
@@ -119,35 +192,59 @@ fn burst(
 mod tests {
     use super::*;
 
-    fn attempts(pattern: &[(i64, bool)]) -> Vec<Attempt> {
-        pattern
-            .iter()
-            .map(|(at, success)| Attempt {
-                at: Second::from_epoch(*at),
-                success: *success,
-            })
-            .collect()
+    /// Attempts, each with its second.
+    fn attempts(pattern: impl IntoIterator<Item = (u32, bool)>) -> Attempts {
+        let mut attempts = Attempts::new();
+        for (second, success) in pattern {
+            let minute = attempts.entry(second / 60).or_default();
+            minute.successes += u32::from(success);
+            minute.failures += u32::from(!success);
+        }
+        attempts
     }
 
     #[test]
     fn guesses_and_the_success_that_follows() {
-        let mut guesses: Vec<(i64, bool)> = (0..30).map(|at| (at * 5, false)).collect();
-        let found = judge(&mut attempts(&guesses)).unwrap();
-        assert_eq!((found.failures, found.succeeded), (30, false));
-        guesses.push((160, true));
-        assert!(judge(&mut attempts(&guesses)).unwrap().succeeded);
+        let guesses = || (0..30).map(|at| (3600 + at * 5, false));
+        let found = judge(&attempts(guesses())).unwrap();
+        assert_eq!(
+            found,
+            Guessing {
+                failures: 30,
+                first_minute: 60,
+                last_minute: 62,
+                succeeded: false
+            }
+        );
+        let then = |second| judge(&attempts(guesses().chain([(second, true)]))).unwrap();
+        assert!(then(3760).succeeded);
+        assert!(!then(1000).succeeded && !then(9000).succeeded);
+    }
+
+    #[test]
+    fn slow_guesses() {
+        assert!(judge(&attempts((0..50).map(|at| (at * 90, false)))).is_some());
+        // Every five minutes or so, for half a day.
+        let irregular = (0..120).map(|at| (at * 300 + at * at * 97 % 280, false));
+        assert!(judge(&attempts(irregular)).is_some());
     }
 
     #[test]
     fn an_office_where_some_mistype() {
-        let office: Vec<(i64, bool)> = (0..120).map(|at| (at * 10, at % 4 != 0)).collect();
-        assert_eq!(judge(&mut attempts(&office)), None);
+        let office = (0..120).map(|at| (at * 10, at % 4 != 0));
+        assert_eq!(judge(&attempts(office)), None);
+    }
+
+    #[test]
+    fn one_who_forgot_the_password() {
+        let person = (0..7).map(|at| (at * 30, false)).chain([(240, true)]);
+        assert_eq!(judge(&attempts(person)), None);
     }
 
     #[test]
     fn a_job_with_an_old_password() {
-        let job: Vec<(i64, bool)> = (0..288).map(|at| (at * 300, false)).collect();
-        assert_eq!(judge(&mut attempts(&job)), None);
+        let job = (0..288).map(|at| (at * 300, false));
+        assert_eq!(judge(&attempts(job)), None);
     }
 
     #[test]
@@ -161,6 +258,8 @@ mod tests {
             "/admin/signin",
             "/users/sign_in",
             "/user-login",
+            "/api/auth",
+            "/auth/realms/main/protocol/openid-connect/token",
         ] {
             assert!(is_login(endpoint), "{endpoint}");
         }
@@ -171,6 +270,10 @@ mod tests {
             "/blog/login-tips/2",
             "/search?q=login",
             "/catalog/inbox",
+            "/api/auth/refresh",
+            "/api/v1/auth/me",
+            "/auth/logout",
+            "/日本login日",
         ] {
             assert!(!is_login(endpoint), "{endpoint}");
         }

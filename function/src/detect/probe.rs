@@ -3,7 +3,7 @@
 /// What one address asked for that was not there or not for it.
 #[derive(Debug, Clone, Copy)]
 pub struct Sweep {
-    /// Different paths that were missing or forbidden.
+    /// Different paths that were missing or forbidden: up to [`MOST_PATHS`].
     pub missing_paths: u64,
     /// Requests for them.
     pub misses: u64,
@@ -15,6 +15,24 @@ pub struct Sweep {
 
 /// The least number of missing paths that can be a sweep.
 pub const LEAST_PATHS: u64 = 8;
+
+/// More different paths than this say nothing new, so none need to be remembered.
+pub const MOST_PATHS: usize = 256;
+
+/// The path of an endpoint. An injected query string makes many endpoints of one path.
+pub fn path(endpoint: &str) -> &str {
+    endpoint.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// Whether an answer says that a path is missing or forbidden. An API client whose token expired
+/// is refused everywhere with 401: only where nobody asks by mistake is that a miss.
+pub fn is_miss(status_code: u16, path: &str) -> bool {
+    match status_code {
+        403 | 404 | 410 => true,
+        400 | 401 | 405 => is_sensitive(path),
+        _ => false,
+    }
+}
 
 impl Sweep {
     /// A crawler or an office meets some dead links among much that exists;
@@ -155,6 +173,15 @@ mod tests {
             }
             .is_scan()
         );
+    }
+
+    #[test]
+    fn misses() {
+        assert!(is_miss(404, "/any") && is_miss(403, "/any") && is_miss(401, "/.env"));
+        assert!(
+            !is_miss(401, "/api/v1/orders") && !is_miss(200, "/.env") && !is_miss(500, "/.env")
+        );
+        assert_eq!(path("/items?id=1"), "/items");
     }
 
     #[test]

@@ -68,8 +68,9 @@ fn converse(stream: TcpStream, handler: &dyn Fn(Request) -> Option<Reply>) -> Op
             &reply.body.len().to_string(),
             "\r\n\r\n",
         ]);
+        // In one piece: the second of two small ones would wait until the first is acknowledged.
+        head.push_str(&reply.body);
         writer.write_all(head.as_bytes()).ok()?;
-        writer.write_all(reply.body.as_bytes()).ok()?;
     }
 }
 

@@ -140,7 +140,12 @@ impl Stack {
 
     /// A migrated schema on the shared server, and its chatbot.
     pub fn ready() -> (Self, Function) {
-        let stack = Self::new(Server::shared());
+        Self::ready_on(Server::shared())
+    }
+
+    /// A migrated schema, and its chatbot.
+    pub fn ready_on(server: Arc<Server>) -> (Self, Function) {
+        let stack = Self::new(server);
         stack.migrate().expect("migrated");
         let chatbot = stack.chatbot(&[]);
         (stack, chatbot)
@@ -196,6 +201,13 @@ impl Stack {
         self.migrator(&[]).invoke(&json!({ "action": "migrate" }))
     }
 
+    /// Partitions and roll-ups, as the schedule does it.
+    pub fn maintain(&self) -> Value {
+        self.migrator(&[])
+            .invoke(&json!({ "action": "maintain" }))
+            .expect("maintained")
+    }
+
     pub fn status(&self) -> Result<Value, Value> {
         self.migrator(&[]).invoke(&json!({ "action": "status" }))
     }
@@ -206,7 +218,8 @@ impl Stack {
             .execute(&format!("USE {}; {statement}", self.schema));
     }
 
-    fn environment(&self, changes: &[(&str, &str)]) -> HashMap<String, String> {
+    /// What a function is started with; an empty variable counts as unset.
+    pub fn environment(&self, changes: &[(&str, &str)]) -> HashMap<String, String> {
         let mut environment = self.environment.clone();
         for (name, value) in changes {
             environment.insert((*name).into(), (*value).into());
