@@ -29,22 +29,22 @@ fn main() {
     };
     report(
         "Tuning seeds, 20,000 rows in 7 days",
-        (1..=20).map(small),
+        (1..=10).map(small),
         notes,
     );
     report(
         "Tuning seeds, 300,000 rows in 14 days",
-        (1..=2).map(medium),
+        (1..=1).map(medium),
         notes,
     );
     report(
         "Held-out seeds, 20,000 rows in 7 days",
-        (1001..=1020).map(small),
+        (1001..=1010).map(small),
         false,
     );
     report(
         "Held-out seeds, 300,000 rows in 14 days",
-        (1001..=1002).map(medium),
+        (1001..=1001).map(medium),
         false,
     );
 }

@@ -188,6 +188,7 @@ impl Hours {
             known_from,
             first,
             last,
+            a_day: 24,
         };
         let mut found = BTreeSet::new();
         for (code, buckets) in &self.codes {
@@ -198,7 +199,8 @@ impl Hours {
             if within.is_empty() {
                 continue;
             }
-            for finding in unusual::judge(&within, frame) {
+            for finding in unusual::judge(&within, frame, buckets.range(..history).next().is_some())
+            {
                 found.insert((finding.kind, code.clone()));
             }
         }

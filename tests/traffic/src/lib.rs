@@ -46,7 +46,7 @@ pub struct Plan {
     /// The first second, since 1970; a midnight for most purposes.
     pub start: i64,
     pub days: u32,
-    /// About so many requests, without attacks and the health checker; a twentieth as many errors.
+    /// About so many requests, without attacks and the health checker; an eighth as many errors.
     pub rows: u64,
     /// Whether attacks and anomalies are planted.
     pub attacks: bool,
@@ -130,7 +130,7 @@ impl Plan {
     }
 
     fn unusual_errors(&self) -> Errors {
-        let rows = rng::float(self.rows) / 20.0;
+        let rows = rng::float(self.rows) / 8.0;
         Errors::new(&self.clock(), self.seed, rows, self.attacks)
     }
 }

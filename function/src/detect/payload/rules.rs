@@ -69,3 +69,6 @@ pub const PATH_TRAVERSAL: &[&str] = &[
 
 /// One encoded step upwards: no browser writes it, so it is meant to slip through.
 pub const ENCODED_STEP: &str = r"(^|[/\\=])\.\.[/\\]";
+
+/// No honest user agent names a file of the system, while a target may: in a search, say.
+pub const IN_AGENT: &str = r#"(^|[ ="'(])(/+(etc/(passwd|shadow|hosts|group)|proc/self/)|c:[/\\]+(windows|winnt|boot\.ini))"#;

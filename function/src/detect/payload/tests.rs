@@ -7,7 +7,7 @@ fn every_rule_compiles() {
     let patterns = rules::SQL_INJECTION.iter().chain(rules::XSS);
     for pattern in patterns
         .chain(rules::PATH_TRAVERSAL)
-        .chain(&[rules::ENCODED_STEP])
+        .chain(&[rules::ENCODED_STEP, rules::IN_AGENT])
     {
         assert!(Regex::new(pattern).is_ok(), "{pattern}");
     }
@@ -162,6 +162,7 @@ fn user_agents() {
             "../../../../etc/passwd",
             "Mozilla/5.0 ..\\..\\windows\\win.ini",
             "x file:///etc/passwd",
+            "Mozilla/5.0 /etc/passwd",
         ],
     );
     for agent in [
