@@ -68,7 +68,7 @@ const LEAST_SCORED: u64 = 5;
 /// A code counts as new only where there is this much of a past to miss it in.
 const LEAST_PAST: i64 = 6;
 /// The probability below which chance is no explanation.
-const CHANCE: f64 = 0.01;
+const CHANCE: f64 = 0.02;
 
 /// What is unusual about one code's errors within the frame. `seen_before` tells whether it
 /// occurred before the history that `buckets` hold.
@@ -98,11 +98,18 @@ fn new_code(buckets: &Buckets, frame: Frame) -> Option<Finding> {
         return None;
     }
     // Had they been as likely in any bucket, all would fall into the last ones so rarely. Errors
-    // that come together have one cause, so of one bucket only a few count.
+    // that come together have one cause, so many in one bucket weigh little more than one.
     let present = frame.last - first + 1;
     let part = real(present) / real(past + present);
-    let independent: u64 = counts().map(|errors| errors.min(3)).sum();
-    if part.powf(float(independent)) > CHANCE {
+    let weight = |errors: u64| {
+        if errors == 0 {
+            0.0
+        } else {
+            1.0 + float(errors).log2()
+        }
+    };
+    let independent: f64 = counts().map(weight).sum();
+    if part.powf(independent) > CHANCE {
         return None;
     }
     Some(Finding {

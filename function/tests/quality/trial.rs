@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use traffic::{Access, Error, Plan};
+use traffic::{Access, Error, Plan, Planted, Sketch};
 
 use crate::facts::{Days, Hours};
 use crate::score::{Score, Truth};
@@ -10,13 +10,6 @@ use crate::score::{Score, Truth};
 const DAY: i64 = 86_400;
 
 pub fn run(plan: &Plan) -> Score {
-    let threats = plan.threats().into_iter().map(|planted| Truth {
-        kind: planted.threat.name(),
-        whose: planted.address.to_string(),
-        first: planted.first,
-        last: planted.last,
-        style: planted.style.into(),
-    });
     let anomalies = plan.anomalies().into_iter().map(|planted| Truth {
         kind: planted.anomaly.name(),
         whose: planted.error_code.to_string(),
@@ -25,13 +18,30 @@ pub fn run(plan: &Plan) -> Score {
         style: planted.style.into(),
     });
     let label = format!("seed {}, {} rows", plan.seed, plan.rows);
-    let mut score = accesses(&label, plan.accesses(), &threats.collect::<Vec<_>>());
+    let mut score = accesses(&label, plan.accesses(), &truths(plan.threats()));
     score.add(errors(
         &label,
         plan.errors(),
         &anomalies.collect::<Vec<_>>(),
     ));
     score
+}
+
+pub fn run_sketch(sketch: &Sketch) -> Score {
+    let label = format!("sketch {}, {} a day", sketch.seed, sketch.a_day);
+    let sketched = sketch.draw();
+    accesses(&label, sketched.rows.into_iter(), &truths(sketched.threats))
+}
+
+fn truths(planted: Vec<Planted>) -> Vec<Truth> {
+    let truth = |planted: Planted| Truth {
+        kind: planted.threat.name(),
+        whose: planted.address.to_string(),
+        first: planted.first,
+        last: planted.last,
+        style: planted.style.into(),
+    };
+    planted.into_iter().map(truth).collect()
 }
 
 /// Each day that has a past, and all days together.

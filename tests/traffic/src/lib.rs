@@ -22,6 +22,7 @@ mod merge;
 mod people;
 mod rng;
 mod site;
+mod sketch;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ pub use access::Access;
 pub use attacks::{Planted, Threat};
 pub use errors::{Anomaly, Error, Unusual};
 pub use load::{Row, Time, inserts, load_statement, write_line};
+pub use sketch::{Sketch, Sketched};
 
 use clock::Clock;
 use errors::Errors;
