@@ -15,10 +15,15 @@ mod score;
 #[path = "../tests/quality/trial.rs"]
 mod trial;
 
+use std::hint::black_box;
+use std::time::Instant;
+
+use function::detect::{agent, login, payload};
 use score::Score;
 use traffic::{Plan, Sketch};
 
 fn main() {
+    costs();
     let small = |seed| Plan::new(seed);
     let medium = |seed| Plan {
         rows: 300_000,
@@ -52,6 +57,34 @@ fn main() {
             (seed..seed + 3).map(sketch(30_000)),
         );
     }
+}
+
+/// What one look at a text costs: every row is looked at when it is folded.
+fn costs() {
+    for text in [
+        "/api/v1/users/18/orders?sort=-date&limit=20",
+        "/search?q=garden+table+for+the+balcony",
+        "/search?q=black%20or%20white%20shoes",
+        "/items?id=1%27%20UNION%20SELECT%20password%20FROM%20users--",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
+    ] {
+        let nanoseconds = |look: &dyn Fn(&str) -> bool| {
+            const TIMES: u128 = 20_000;
+            look(text);
+            let start = Instant::now();
+            for _ in 0..TIMES {
+                black_box(look(black_box(text)));
+            }
+            start.elapsed().as_nanos() / TIMES
+        };
+        println!(
+            "{:>7} ns payload  {:>5} ns tool  {:>5} ns login  {text}",
+            nanoseconds(&|text| payload::classify(text).is_empty()),
+            nanoseconds(&|text| agent::tool(text).is_some()),
+            nanoseconds(&login::is_login),
+        );
+    }
+    println!();
 }
 
 fn plans(name: &str, what: &str, plans: impl Iterator<Item = Plan>) {

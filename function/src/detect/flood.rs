@@ -152,7 +152,7 @@ pub fn judge(own: &Visits, from: u32, site: &Site) -> Option<Burst> {
         .filter(|count| **count >= least)
         .count()
         >= LONG;
-    if (long || peak < site.peak.saturating_mul(4)) && !alone {
+    if (long || peak * 2 < site.peak.saturating_mul(5)) && !alone {
         return None;
     }
     // Little more than what another does every night is no burst for the site.
@@ -265,7 +265,7 @@ mod tests {
                 &visits(night(0)),
                 0,
                 &Site {
-                    peak: 200,
+                    peak: 250,
                     daily: 0
                 }
             ),

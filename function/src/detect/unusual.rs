@@ -65,8 +65,6 @@ pub struct Finding {
 const LEAST_SPIKE: u64 = 10;
 const LEAST_NEW: u64 = 3;
 const LEAST_SCORED: u64 = 5;
-/// A code counts as new only where there is this much of a past to miss it in.
-const LEAST_PAST: i64 = 6;
 /// The probability below which chance is no explanation.
 const CHANCE: f64 = 0.02;
 
@@ -94,7 +92,8 @@ fn new_code(buckets: &Buckets, frame: Frame) -> Option<Finding> {
             .map(|(_, tally)| tally.errors)
     };
     let total: u64 = counts().sum();
-    if first < frame.first || past < LEAST_PAST || total < LEAST_NEW {
+    // A day at least: what happens by day only is not new every morning.
+    if first < frame.first || past < frame.a_day || total < LEAST_NEW {
         return None;
     }
     // Had they been as likely in any bucket, all would fall into the last ones so rarely. Errors

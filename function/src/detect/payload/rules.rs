@@ -63,7 +63,7 @@ pub const PATH_TRAVERSAL: &[&str] = &[
     r"=/+etc/(passwd|shadow|hosts|group|issue)",
     r"[= ](php|zip|phar|expect|glob|data)://(filter|input|/)",
     r"[= ]file:///",
-    r"\.\.[/\\].*\x00",
+    r"\.\.[/\\].*\x00|\.\.\x00",
     r"^/+(etc/(passwd|shadow)|proc/self/environ)$",
 ];
 
