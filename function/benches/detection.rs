@@ -111,8 +111,19 @@ fn report(title: &str, scores: impl Iterator<Item = Score>) {
     }
     let mut score = Score::default();
     scores.for_each(|part| score.add(part));
-    println!("{title}\n{}", score.table());
-    if flags.contains(&&"--notes".to_string()) {
-        println!("{}\n", score.notes.join("\n"));
+    println!("{title}");
+    for (kind, counts) in &score.kinds {
+        println!(
+            "  {kind:<16} precision {:.3}  recall {:.3}  ({} right, {} wrong, {} missed)",
+            counts.precision(),
+            counts.recall(),
+            counts.right,
+            counts.wrong,
+            counts.missed
+        );
     }
+    if flags.contains(&&"--notes".to_string()) {
+        println!("{}", score.notes.join("\n"));
+    }
+    println!();
 }

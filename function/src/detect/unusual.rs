@@ -99,7 +99,7 @@ fn new_code(buckets: &Buckets, frame: Frame) -> Option<Finding> {
     // Had they been as likely in any bucket, all would fall into the last ones so rarely. Errors
     // that come together have one cause, so many in one bucket weigh little more than one.
     let present = frame.last - first + 1;
-    let part = real(present) / real(past + present);
+    let share = real(present) / real(past + present);
     let weight = |errors: u64| {
         if errors == 0 {
             0.0
@@ -108,7 +108,7 @@ fn new_code(buckets: &Buckets, frame: Frame) -> Option<Finding> {
         }
     };
     let independent: f64 = counts().map(weight).sum();
-    if part.powf(independent) > CHANCE {
+    if share.powf(independent) > CHANCE {
         return None;
     }
     Some(Finding {
@@ -131,7 +131,7 @@ fn spike(buckets: &Buckets, frame: Frame) -> Option<Finding> {
             .max(seasonal(buckets, frame, bucket).unwrap_or(usual.busy));
         let deviations = (observed - expected) / expected.max(1.0).sqrt();
         let stands_out =
-            tally.errors >= LEAST_SPIKE && observed >= expected * 3.0 && deviations >= 6.0;
+            tally.errors >= LEAST_SPIKE && observed >= expected * 2.5 && deviations >= 6.0;
         stands_out.then_some((deviations, bucket, observed, expected))
     });
     let (_, peak, observed, expected) = unusual.max_by(|a, b| a.0.total_cmp(&b.0))?;

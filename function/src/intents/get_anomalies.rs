@@ -223,12 +223,10 @@ fn explain(finding: Finding, width: i64) -> String {
             format!("{observed} errors within {span}, where about {expected} are usual.")
         }
         Kind::NewErrorCode => {
-            format!("{observed} errors with a code that did not occur in the seven days before.")
+            format!("{observed} errors with a code that never occurred before.")
         }
         Kind::SeveritySurge => {
-            format!(
-                "The mean severity is {observed}, where {expected} was usual in the seven days before."
-            )
+            format!("The mean severity rose to {observed}, where {expected} is usual.")
         }
     }
 }

@@ -23,6 +23,7 @@ mod people;
 mod rng;
 mod site;
 mod sketch;
+mod sketch_errors;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,7 @@ pub use attacks::{Planted, Threat};
 pub use errors::{Anomaly, Error, Unusual};
 pub use load::{Row, Time, inserts, load_statement, write_line};
 pub use sketch::{Sketch, Sketched};
+pub use sketch_errors::SketchedErrors;
 
 use clock::Clock;
 use errors::Errors;

@@ -72,4 +72,4 @@ pub const ENCODED_STEP: &str = r"(^|[/\\=])\.\.[/\\]";
 
 /// No honest user agent names a file of the system, while a target may: in a search, say.
 pub const IN_AGENT: &str =
-    r#"(^|[ =])(/+(etc/(passwd|shadow|hosts|group)|proc/self/)|c:[/\\]+(windows|winnt|boot\.ini))"#;
+    r"(^|[ =])(/+(etc/(passwd|shadow|hosts|group)|proc/self/)|c:[/\\]+(windows|winnt|boot\.ini))";
