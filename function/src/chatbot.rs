@@ -1,20 +1,25 @@
 //! One request, from the event to the answer.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::convert::Infallible;
+use std::time::Instant;
 
-use lambda_runtime::{Diagnostic, LambdaEvent};
+use lambda_runtime::{Context, LambdaEvent};
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::contract::{Call, Intent};
+use crate::contract::{Answer, Call, Intent};
 use crate::database::{self, Database, Unready};
+use crate::deadline::Deadline;
 use crate::event::{Event, Response};
 use crate::fault::{Fault, Refusal};
 use crate::log::{self, Level};
+use crate::metrics::{self, Request};
 use crate::params::Params;
 use crate::secrets::Secrets;
 use crate::settings::{Limits, Settings};
 use crate::time::Second;
+use crate::watch::Silence;
 use crate::{fields, health, request};
 
 /// What a sandbox keeps between invocations.
@@ -27,6 +32,14 @@ struct State {
     secrets: Secrets,
     database: Database,
     limits: Limits,
+}
+
+/// What an invocation gives, written out once, by the runtime.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Reply {
+    Health(Value),
+    Response(Response),
 }
 
 impl Chatbot {
@@ -48,45 +61,40 @@ impl Chatbot {
     }
 
     /// Answers one invocation.
-    pub async fn handle(&mut self, event: LambdaEvent<Event>) -> Result<Value, Diagnostic> {
+    pub async fn handle(&mut self, event: LambdaEvent<Event>) -> Result<Reply, Infallible> {
         let started = Instant::now();
-        let remaining = remaining(event.context.deadline);
-        let event = event.payload;
+        let LambdaEvent {
+            payload: event,
+            context,
+        } = event;
+        let deadline = Deadline::of(context.deadline);
+        log::begin(&context);
         if event.is_health() {
-            let health = self.health(remaining).await;
+            let health = self.health(&deadline).await;
             log::write(
                 Level::Info,
                 "health check",
                 fields! { ok: health["ok"].clone(), duration_ms: millis(started) },
             );
-            return Ok(health);
+            return Ok(Reply::Health(health));
         }
         let id = event.request_id();
         let mut intent = None;
         let outcome = match &mut self.state {
-            Ok(state) => state.answer(&event, remaining, &mut intent).await,
+            Ok(state) => state.answer(&event, &deadline, &mut intent).await,
             Err(reason) => Err(Refusal::internal(reason.clone())),
         };
         let response = match &outcome {
-            Ok(data) => Response::success(id, data),
+            Ok(answer) => Response::success(id, &answer.data),
             Err(refusal) => Response::failure(id, refusal),
         };
-        record(
-            id,
-            intent,
-            response.status_code,
-            outcome.as_ref().err(),
-            started,
-        );
-        serde_json::to_value(&response).map_err(|error| Diagnostic {
-            error_type: "Answer".into(),
-            error_message: error.to_string(),
-        })
+        record(&context, id, intent, &outcome, started);
+        Ok(Reply::Response(response))
     }
 
-    async fn health(&mut self, remaining: Duration) -> Value {
+    async fn health(&mut self, deadline: &Deadline) -> Value {
         let outcome = match &mut self.state {
-            Ok(state) => health::check(&mut state.secrets, &mut state.database, remaining).await,
+            Ok(state) => health::check(&mut state.secrets, &mut state.database, deadline).await,
             Err(reason) => Err(reason.clone()),
         };
         outcome.unwrap_or_else(|reason| json!({ "ok": false, "reason": reason }))
@@ -99,53 +107,43 @@ impl State {
     async fn answer(
         &mut self,
         event: &Event,
-        remaining: Duration,
+        deadline: &Deadline,
         name: &mut Option<&'static str>,
-    ) -> Result<String, Refusal> {
+    ) -> Result<Answer, Refusal> {
         if event.method() != "POST" {
-            return Err(Refusal::new(
-                405,
-                "method_not_allowed",
-                "Only POST is answered here.",
-            ));
+            return Err(Refusal::method_not_allowed());
         }
         let body = event.body(self.limits.payload)?;
         let key = event.header("x-api-key").unwrap_or_default();
         if key.is_empty()
             || !self
                 .secrets
-                .accept(key)
+                .accept(&key, deadline)
                 .await
                 .map_err(Refusal::no_secrets)?
         {
-            return Err(Refusal::new(
-                401,
-                "unauthorized",
-                "The header x-api-key is missing or wrong.",
-            ));
+            return Err(Refusal::unauthorized());
         }
         let (intent, given) = request::read(&body)?;
         *name = Some(intent.name);
         let params = Params::check(intent.params, &given, self.limits).map_err(Refusal::invalid)?;
-        self.run(intent, &params, remaining).await
+        self.run(intent, &params, deadline).await
     }
 
-    /// Runs an intent; once more on a new connection where the old one was lost and
+    /// Runs an intent; once more on a new connection where the first attempt came to nothing and
     /// a repetition can do no harm.
     async fn run(
         &mut self,
         intent: &Intent,
         params: &Params,
-        remaining: Duration,
-    ) -> Result<String, Refusal> {
+        deadline: &Deadline,
+    ) -> Result<Answer, Refusal> {
         let repeatable = !intent.writes || params.get("idempotency_key").is_some();
-        let started = Instant::now();
-        let mut again = repeatable;
+        let mut again = true;
         loop {
-            let left = remaining.saturating_sub(started.elapsed());
-            let connection = self
+            let (connection, watch) = self
                 .database
-                .ready(&mut self.secrets, !repeatable, left)
+                .ready(&mut self.secrets, !repeatable, deadline)
                 .await
                 .map_err(unready)?;
             let call = Call {
@@ -154,42 +152,74 @@ impl State {
                 limits: self.limits,
                 now: Second::now(),
             };
-            // The server ends a query by itself a little earlier; this is for a silent network.
-            let time = database::query_time(left) + Duration::from_secs(1);
-            let fault = match tokio::time::timeout(time, (intent.run)(call)).await {
-                Ok(Ok(data)) => return Ok(data),
-                Ok(Err(fault)) => fault,
-                Err(_) => {
-                    self.database.discard();
-                    let cause = "no answer in time";
-                    return Err(if repeatable {
-                        too_slow(cause)
-                    } else {
-                        lost(cause)
-                    });
-                }
+            let outcome = watch.wait(&mut self.secrets, deadline, (intent.run)(call));
+            let failure = match outcome.await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(Fault::Refused(refusal))) => return Err(refusal),
+                Ok(Err(fault)) => Failure::of(fault),
+                Err(silence) => silence.into(),
             };
-            match fault {
-                Fault::Refused(refusal) => return Err(refusal),
-                Fault::Database(error) if database::is_lost(&error) => {
-                    self.database.discard();
-                    if !repeatable {
-                        return Err(lost(&error.to_string()));
-                    }
-                    if !again {
-                        return Err(Refusal::unavailable(error.to_string()));
-                    }
-                    again = false;
+            // A half-read result must not be the next query's answer.
+            self.database.discard();
+            match failure {
+                Failure::Undone(_) if again => again = false,
+                Failure::Lost(_) if again && repeatable => again = false,
+                Failure::Lost(cause) | Failure::Away(cause) if !repeatable => {
+                    return Err(lost(cause));
                 }
-                Fault::Database(error) if database::is_too_slow(&error) => {
-                    return Err(too_slow(&error.to_string()));
+                Failure::Undone(cause) | Failure::Lost(cause) | Failure::Away(cause) => {
+                    return Err(Refusal::unavailable(cause));
                 }
-                // A half-read result must not be the next query's answer.
-                other => {
-                    self.database.discard();
-                    return Err(Refusal::internal(other.to_string()));
+                // A store that the server stopped has left nothing; one that was given up may have.
+                Failure::Late(cause) if !repeatable => return Err(lost(cause)),
+                Failure::Late(cause) | Failure::Stopped(cause) => {
+                    return Err(Refusal::query_timeout(intent.writes).because(cause));
                 }
+                Failure::Internal(cause) => return Err(Refusal::internal(cause)),
             }
+        }
+    }
+}
+
+/// What an intent's failure means for another attempt; each with its cause, for the log.
+enum Failure {
+    /// The connection broke: what was sent may have been done.
+    Lost(String),
+    /// The same, and the server does not answer.
+    Away(String),
+    /// Nothing was done, for a reason that passes.
+    Undone(String),
+    /// The server stopped the query: nothing was done.
+    Stopped(String),
+    /// The query was given up.
+    Late(String),
+    Internal(String),
+}
+
+impl Failure {
+    fn of(fault: Fault) -> Self {
+        let Fault::Database(error) = fault else {
+            return Self::Internal(fault.to_string());
+        };
+        let cause = database::cause(&error);
+        if database::is_lost(&error) {
+            Self::Lost(cause)
+        } else if database::is_undone(&error) {
+            Self::Undone(cause)
+        } else if database::is_too_slow(&error) {
+            Self::Stopped(cause)
+        } else {
+            Self::Internal(cause)
+        }
+    }
+}
+
+impl From<Silence> for Failure {
+    fn from(silence: Silence) -> Self {
+        match silence {
+            Silence::Dead => Self::Lost("the connection was dead".into()),
+            Silence::Away(error) => Self::Away(error.to_string()),
+            Silence::Late => Self::Late("no answer in time".into()),
         }
     }
 }
@@ -202,7 +232,7 @@ fn unready(reason: Unready) -> Refusal {
 }
 
 /// The connection broke while a row was being stored that another try might store twice.
-fn lost(cause: &str) -> Refusal {
+fn lost(cause: String) -> Refusal {
     Refusal {
         error: "The connection to the database broke: the row may or may not be stored. \
                 With an idempotency_key a call can be repeated safely."
@@ -211,48 +241,47 @@ fn lost(cause: &str) -> Refusal {
     }
 }
 
-fn too_slow(cause: &str) -> Refusal {
-    let error = "The query took too long; choose a shorter window or more filters.";
-    Refusal::new(503, "query_timeout", error).because(cause)
-}
-
+/// Writes the request's line, which is its metric too.
 fn record(
+    context: &Context,
     id: Uuid,
-    intent: Option<&str>,
-    status: u16,
-    refusal: Option<&Refusal>,
+    intent: Option<&'static str>,
+    outcome: &Result<Answer, Refusal>,
     started: Instant,
 ) {
+    let refusal = outcome.as_ref().err();
+    let status = refusal.map_or(200, |refusal| refusal.status);
     // The answer's own words stay out: they can repeat a part of the request.
     let (level, message) = match status {
         500.. => (Level::Error, "failed"),
         400..=499 => (Level::Warn, "refused"),
         _ => (Level::Info, "answered"),
     };
-    let mut line = fields! { request_id: id.to_string(), intent: intent, status: status, duration_ms: millis(started) };
+    let request = Request {
+        intent,
+        rows: outcome.as_ref().map_or(0, |answer| answer.rows),
+        code: refusal.map(|refusal| refusal.code),
+        duration_ms: millis(started),
+    };
+    let mut line = fields! {
+        request_id: id.to_string(),
+        intent: intent,
+        status: status,
+        duration_ms: request.duration_ms,
+        rows: request.rows,
+    };
     if let Some(refusal) = refusal {
         line.insert("code".into(), refusal.code.into());
         if let Some(cause) = &refusal.cause {
             line.insert("detail".into(), cause.as_str().into());
         }
     }
-    log::write(level, message, line);
+    let metrics = metrics::embed(&context.env_config.function_name, request);
+    log::write_measured(level, message, line, metrics);
 }
 
 fn millis(started: Instant) -> f64 {
     (started.elapsed().as_secs_f64() * 1e6).round() / 1e3
-}
-
-/// What an invocation has left, by its deadline in milliseconds since 1970. A deadline that
-/// has passed before the work begins is none: then the default of a function applies.
-pub fn remaining(deadline: u64) -> Duration {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    match Duration::from_millis(deadline).saturating_sub(now) {
-        Duration::ZERO => Duration::from_secs(30),
-        left => left,
-    }
 }
 
 #[cfg(test)]
@@ -268,6 +297,9 @@ mod tests {
             .handle(LambdaEvent::new(event, lambda_runtime::Context::default()))
             .await
             .unwrap();
-        assert_eq!(answer, json!({"ok": false, "reason": "DB_HOST is not set"}));
+        assert_eq!(
+            serde_json::to_value(answer).unwrap(),
+            json!({"ok": false, "reason": "DB_HOST is not set"})
+        );
     }
 }

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use serde::Serialize;
 use serde_json::Value as Json;
 use sqlx::mysql::MySqlConnection;
 
@@ -25,8 +26,26 @@ pub struct Intent {
     pub run: for<'a> fn(Call<'a>) -> Running<'a>,
 }
 
-/// An intent at work. What it gives is the answer's `data`, as JSON text.
-pub type Running<'a> = Pin<Box<dyn Future<Output = Result<String, Fault>> + 'a>>;
+/// An intent at work.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + 'a>>;
+
+/// What an intent gives.
+#[derive(Debug)]
+pub struct Answer {
+    /// JSON text, so that long lists are written once.
+    pub data: String,
+    /// How many entries its list holds or rows it added; a summary is one.
+    pub rows: usize,
+}
+
+impl Answer {
+    pub fn new(rows: usize, data: &impl Serialize) -> Result<Self, Fault> {
+        Ok(Self {
+            data: serde_json::to_string(data)?,
+            rows,
+        })
+    }
+}
 
 /// What an intent works with.
 pub struct Call<'a> {

@@ -34,10 +34,14 @@ impl Cursor {
         let number = |at: usize| bytes[at..at + 8].try_into().ok().map(u64::from_be_bytes);
         let valid = bytes[0] == VERSION && bytes[17..] == fingerprint(selection);
         valid.then_some(())?;
-        Some(Self {
+        let read = Self {
             timestamp: Second::from_epoch(number(1)?.cast_signed()),
             id: number(9)?,
-        })
+        };
+        // Only a time that a row can have: written by hand, it may be any.
+        (Second::parse(&read.timestamp.to_string())? == read.timestamp
+            && read.write(selection) == text)
+            .then_some(read)
     }
 }
 
@@ -64,6 +68,17 @@ mod tests {
                 id,
             };
             assert_eq!(Cursor::read(&cursor.write("a"), "a"), Some(cursor));
+        }
+    }
+
+    #[test]
+    fn refuses_times_that_no_row_has() {
+        for epoch in [i64::MIN, -40_000_000_000, 300_000_000_000, i64::MAX] {
+            let mut bytes = vec![VERSION];
+            bytes.extend(epoch.to_be_bytes());
+            bytes.extend(1_u64.to_be_bytes());
+            bytes.extend(fingerprint("a"));
+            assert_eq!(Cursor::read(&URL_SAFE_NO_PAD.encode(bytes), "a"), None);
         }
     }
 

@@ -1,21 +1,26 @@
 //! The one connection that a sandbox holds: made when first needed, checked after a thaw.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::ExposeSecret as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Error};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Error, Row as _};
 
+use crate::deadline::Deadline;
 use crate::secrets::Secrets;
 use crate::settings::{Credentials, Target, Tls};
+use crate::watch::Watch;
 
 const CONNECT: Duration = Duration::from_secs(2);
-const PING: Duration = Duration::from_secs(1);
+/// How long a server that works may take for next to nothing.
+pub const PING: Duration = Duration::from_secs(1);
 /// Longer idle than this, the sandbox may have been frozen and its connection may be dead.
 const TRUSTED_IDLE: Duration = Duration::from_secs(2);
-/// The gateway gives up after 29 s.
-const LONGEST_QUERY: Duration = Duration::from_secs(25);
+
+/// Whatever the server's defaults are: a transaction sees one moment, and waits for no lock for long.
+const SESSION: &str =
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET innodb_lock_wait_timeout = 3";
 
 /// Connects as the given user; `schema` selects one, where it must exist already.
 pub async fn connect(
@@ -42,11 +47,12 @@ pub async fn connect(
     if let Some(schema) = schema {
         options = options.database(schema);
     }
-    within(CONNECT, options.connect()).await
+    // Rare, and large: not to be a part of every invocation's future.
+    Box::pin(within(CONNECT, options.connect())).await
 }
 
 /// A future's result, or an I/O error once `time` is over.
-async fn within<T>(
+pub async fn within<T>(
     time: Duration,
     future: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
@@ -64,81 +70,114 @@ async fn within<T>(
 /// The sandbox's connection.
 pub struct Database {
     target: Target,
-    connection: Option<MySqlConnection>,
-    used: Instant,
+    held: Option<Held>,
+}
+
+/// A connection and what is known of it.
+struct Held {
+    connection: MySqlConnection,
+    /// The server's number for it.
+    id: u64,
+    /// What the server may spend on one of its queries, in seconds.
+    query_seconds: u64,
+    used: (Instant, SystemTime),
 }
 
 impl Database {
     pub fn new(target: Target) -> Self {
-        Self {
-            target,
-            connection: None,
-            used: Instant::now(),
-        }
+        Self { target, held: None }
     }
 
-    /// A connection that works as far as can be known. `certain` asks the server even when the
-    /// connection was used just now: for a write that could not be repeated. `remaining` is what
-    /// the invocation has left, and bounds what the server may spend on one query.
+    /// A connection that works as far as can be known, and what watches over its queries.
+    /// `certain` asks the server even when the connection was used just now: for a write that
+    /// could not be repeated. The deadline bounds what the server may spend on one query.
     pub async fn ready(
         &mut self,
         secrets: &mut Secrets,
         certain: bool,
-        remaining: Duration,
-    ) -> Result<&mut MySqlConnection, Unready> {
-        let kept = match self.connection.take() {
-            Some(mut kept) if certain || self.used.elapsed() > TRUSTED_IDLE => {
-                within(PING, kept.ping()).await.is_ok().then_some(kept)
-            }
-            kept => kept,
+        deadline: &Deadline,
+    ) -> Result<(&mut MySqlConnection, Watch<'_>), Unready> {
+        let kept = match self.held.take() {
+            Some(mut held) => held.check(certain, deadline).await.is_ok().then_some(held),
+            None => None,
         };
-        let connection = match kept {
-            Some(kept) => kept,
-            None => self.open(secrets, remaining).await?,
+        let mut held = match kept {
+            Some(held) => held,
+            None => self.open(secrets, deadline).await?,
         };
-        self.used = Instant::now();
-        Ok(self.connection.insert(connection))
+        held.used = (Instant::now(), SystemTime::now());
+        let watch = Watch::new(&self.target, held.id);
+        Ok((&mut self.held.insert(held).connection, watch))
     }
 
     /// Gives the connection up, so that the next use opens another.
     pub fn discard(&mut self) {
-        self.connection = None;
+        self.held = None;
     }
 
-    async fn open(
-        &self,
-        secrets: &mut Secrets,
-        remaining: Duration,
-    ) -> Result<MySqlConnection, Unready> {
-        let login = secrets.login().await.map_err(Unready::Secrets)?;
-        let schema = Some(self.target.name.as_str());
-        let mut connection = match connect(&self.target, &login, schema).await {
+    async fn open(&self, secrets: &mut Secrets, deadline: &Deadline) -> Result<Held, Unready> {
+        let login = secrets.login(deadline).await.map_err(Unready::Secrets)?;
+        let attempt = |login: Credentials| async move {
+            let schema = Some(self.target.name.as_str());
+            let connecting = connect(&self.target, &login, schema);
+            within(deadline.patience(CONNECT), connecting).await
+        };
+        let mut connection = match attempt(login).await {
             Err(error) if is_access_denied(&error) => {
                 // The password may have been rotated since it was read.
-                let fresh = secrets.fresh_login().await.map_err(Unready::Secrets)?;
-                let Some(login) = fresh else {
+                let fresh = secrets.fresh_login(deadline).await;
+                let Some(login) = fresh.map_err(Unready::Secrets)? else {
                     return Err(Unready::Database(error));
                 };
-                connect(&self.target, &login, schema)
-                    .await
-                    .map_err(Unready::Database)?
+                attempt(login).await
             }
-            other => other.map_err(Unready::Database)?,
-        };
+            other => other,
+        }
+        .map_err(Unready::Database)?;
         // Without it a query goes on in the server after its caller has gone.
-        let seconds = query_time(remaining).as_secs();
-        let statement = AssertSqlSafe(format!("SET max_statement_time = {seconds}"));
-        let set = sqlx::raw_sql(statement).execute(&mut connection);
-        within(CONNECT, set).await.map_err(Unready::Database)?;
-        Ok(connection)
+        let query_seconds = deadline.query_seconds();
+        let statement = format!(
+            "{SESSION}; {}; SELECT CONNECTION_ID()",
+            limit(query_seconds)
+        );
+        let row = sqlx::raw_sql(AssertSqlSafe(statement)).fetch_one(&mut connection);
+        let row = within(deadline.patience(PING), row).await;
+        let id = row.and_then(|row| row.try_get_unchecked(0));
+        Ok(Held {
+            connection,
+            id: id.map_err(Unready::Database)?,
+            query_seconds,
+            used: (Instant::now(), SystemTime::now()),
+        })
     }
 }
 
-/// How long a query may take, given what the invocation has left.
-pub fn query_time(remaining: Duration) -> Duration {
-    remaining
-        .saturating_sub(Duration::from_secs(2))
-        .clamp(Duration::from_secs(1), LONGEST_QUERY)
+impl Held {
+    /// Makes sure of the connection where that is called for. The limit follows each invocation's
+    /// own deadline, and setting it shows too that the server is there.
+    async fn check(&mut self, certain: bool, deadline: &Deadline) -> Result<(), Error> {
+        let time = deadline.patience(PING);
+        let query_seconds = deadline.query_seconds();
+        if query_seconds != self.query_seconds {
+            let set = sqlx::raw_sql(AssertSqlSafe(limit(query_seconds)));
+            within(time, set.execute(&mut self.connection)).await?;
+            self.query_seconds = query_seconds;
+        } else if certain || self.may_have_slept() {
+            within(time, self.connection.ping()).await?;
+        }
+        Ok(())
+    }
+
+    /// By either clock: the one that only runs forwards may stand still in a frozen sandbox.
+    fn may_have_slept(&self) -> bool {
+        let (instant, time) = self.used;
+        instant.elapsed() > TRUSTED_IDLE
+            || time.elapsed().is_ok_and(|elapsed| elapsed > TRUSTED_IDLE)
+    }
+}
+
+fn limit(seconds: u64) -> String {
+    format!("SET max_statement_time = {seconds}")
 }
 
 /// Why there is no connection.
@@ -157,6 +196,16 @@ fn number(error: &Error) -> Option<u16> {
     )
 }
 
+/// The error's own words for the log, up to a value that they quote: it is part of the request.
+pub fn cause(error: &Error) -> String {
+    let text = error.to_string();
+    ["entry '", "value: '", "near '"]
+        .iter()
+        .filter_map(|quote| Some(text.find(quote)? + quote.len()))
+        .min()
+        .map_or_else(|| text.clone(), |end| format!("{}…", &text[..end]))
+}
+
 /// Whether the connection is gone, so that another one may succeed.
 pub fn is_lost(error: &Error) -> bool {
     match error {
@@ -164,6 +213,16 @@ pub fn is_lost(error: &Error) -> bool {
         // Shutting down, killed, network failures, closed for idling.
         _ => matches!(number(error), Some(1053 | 1152 | 1158..=1161 | 1927 | 4031)),
     }
+}
+
+/// Whether the server undid a statement, or did not begin it, for a reason that passes: a lock
+/// held too long, a deadlock, an interruption, no space, read-only while another server takes over,
+/// too many statements or connections.
+pub fn is_undone(error: &Error) -> bool {
+    matches!(
+        number(error),
+        Some(1021 | 1040 | 1041 | 1114 | 1203 | 1205 | 1213 | 1226 | 1290 | 1317 | 1461 | 1836)
+    )
 }
 
 /// Whether the server stopped a query because it took too long.
@@ -174,6 +233,11 @@ pub fn is_too_slow(error: &Error) -> bool {
 /// Whether a unique key holds the value already.
 pub fn is_duplicate(error: &Error) -> bool {
     number(error) == Some(1062)
+}
+
+/// Whether another transaction has locked what was asked for.
+pub fn is_busy(error: &Error) -> bool {
+    matches!(number(error), Some(1205 | 3572))
 }
 
 /// Whether a table or schema does not exist.
@@ -196,15 +260,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_ends_before_its_invocation() {
-        assert_eq!(query_time(Duration::from_secs(30)), LONGEST_QUERY);
-        assert_eq!(query_time(Duration::from_secs(10)), Duration::from_secs(8));
-        assert_eq!(query_time(Duration::ZERO), Duration::from_secs(1));
-    }
-
-    #[test]
     fn only_a_broken_connection_counts_as_lost() {
         assert!(is_lost(&Error::Io(std::io::ErrorKind::BrokenPipe.into())));
         assert!(!is_lost(&Error::RowNotFound));
+        assert!(!is_undone(&Error::RowNotFound));
     }
 }

@@ -1,33 +1,34 @@
 //! What Lambda hands over, and what goes back through the gateway.
 
-use std::collections::HashMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::fault::Refusal;
 
-/// A REST API proxy event, or an operator's direct invocation.
-#[derive(Debug, Default, Deserialize)]
+/// A REST API proxy event, or an operator's direct invocation. Every field is read when it is asked
+/// for: one that cannot be read is refused for what it is, and the invocation does not fail.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Event {
     /// Only in a direct invocation; see [`Event::is_health`].
-    wmctl: Option<Value>,
-    http_method: Option<String>,
-    headers: Option<HashMap<String, Option<String>>>,
-    multi_value_headers: Option<HashMap<String, Option<Vec<String>>>>,
-    body: Option<String>,
-    is_base64_encoded: Option<bool>,
-    request_context: Option<Context>,
+    wmctl: Field,
+    http_method: Field,
+    headers: Field,
+    multi_value_headers: Field,
+    body: Field,
+    is_base64_encoded: Field,
+    request_context: Field,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Context {
-    request_id: Option<String>,
+type Field = Option<Box<RawValue>>;
+
+fn read<T: DeserializeOwned>(field: &Field) -> Option<T> {
+    serde_json::from_str(field.as_ref()?.get()).ok()
 }
 
 impl Event {
@@ -36,64 +37,59 @@ impl Event {
     pub fn is_health(&self) -> bool {
         self.http_method.is_none()
             && self.request_context.is_none()
-            && self.wmctl.as_ref().and_then(Value::as_str) == Some("health")
+            && read::<String>(&self.wmctl).is_some_and(|name| name == "health")
     }
 
-    pub fn method(&self) -> &str {
-        self.http_method.as_deref().unwrap_or_default()
+    pub fn method(&self) -> String {
+        read(&self.http_method).unwrap_or_default()
     }
 
     /// The gateway's request id where it is a UUID, so that its logs and ours name the same one.
     pub fn request_id(&self) -> Uuid {
-        let given = self
-            .request_context
+        let context: Option<Map<String, Value>> = read(&self.request_context);
+        context
             .as_ref()
-            .and_then(|context| context.request_id.as_deref());
-        given
-            .and_then(|id| Uuid::try_parse(id).ok())
+            .and_then(|context| Uuid::try_parse(context.get("requestId")?.as_str()?).ok())
             .unwrap_or_else(Uuid::new_v4)
     }
 
-    /// A header's value, whatever the case of its name.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let single = self
-            .headers
-            .iter()
+    /// A header's one value, whatever the case of its name. A header sent twice with different
+    /// values has none: which of them the gateway checked is not known here.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let maps: [Option<Map<String, Value>>; 2] =
+            [read(&self.headers), read(&self.multi_value_headers)];
+        let mut values = maps
+            .into_iter()
             .flatten()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name));
-        if let Some((_, Some(value))) = single {
-            return Some(value);
-        }
-        let several = self
-            .multi_value_headers
-            .iter()
             .flatten()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name));
-        several?.1.as_ref()?.last().map(String::as_str)
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .flat_map(|(_, value)| match value {
+                Value::Array(several) => several,
+                one => vec![one],
+            })
+            .filter_map(|value| match value {
+                Value::String(text) => Some(text),
+                _ => None,
+            });
+        let first = values.next()?;
+        values.all(|other| other == first).then_some(first)
     }
 
     /// The body's bytes, refused where they are more than `most`.
     pub fn body(&self, most: usize) -> Result<Vec<u8>, Refusal> {
-        let too_large = || {
-            Refusal::new(
-                413,
-                "payload_too_large",
-                format!("The body is longer than {most} bytes."),
-            )
-        };
-        let text = self.body.as_deref().unwrap_or_default();
-        let bytes = if self.is_base64_encoded == Some(true) {
+        let text: String = read(&self.body).unwrap_or_default();
+        let bytes = if read(&self.is_base64_encoded) == Some(true) {
             // Refused before decoding where it must be too long: three bytes come from four.
             if text.len() / 4 > most / 3 + 1 {
-                return Err(too_large());
+                return Err(Refusal::payload_too_large(most));
             }
             // What is not base64 is not JSON either, and is refused as such once the key is known.
             STANDARD.decode(text).unwrap_or_default()
         } else {
-            text.as_bytes().to_vec()
+            text.into_bytes()
         };
         if bytes.len() > most {
-            Err(too_large())
+            Err(Refusal::payload_too_large(most))
         } else {
             Ok(bytes)
         }
@@ -121,6 +117,9 @@ struct Headers {
     cache: &'static str,
     #[serde(rename = "Strict-Transport-Security")]
     transport: &'static str,
+    /// What a 405 must name.
+    #[serde(rename = "Allow", skip_serializing_if = "Option::is_none")]
+    allow: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -142,6 +141,7 @@ impl Response {
                 nosniff: "nosniff",
                 cache: "no-store",
                 transport: "max-age=63072000; includeSubDomains",
+                allow: (status_code == 405).then_some("POST"),
             },
             body,
             is_base64_encoded: false,
@@ -187,17 +187,40 @@ mod tests {
 
     #[test]
     fn headers_in_any_case_and_both_forms() {
+        let key = |value: Value| event(value).header("x-api-key");
+        let one = Some("k".to_string());
+        assert_eq!(key(json!({"headers": {"X-API-Key": "k"}})), one);
+        let both =
+            json!({"headers": {"X-API-Key": "k"}, "multiValueHeaders": {"x-Api-key": ["k", "k"]}});
+        assert_eq!(key(both), one);
         assert_eq!(
-            event(json!({"headers": {"X-API-Key": "k"}})).header("x-api-key"),
-            Some("k")
+            key(json!({"headers": null, "multiValueHeaders": {"x-api-key": ["k"]}})),
+            one
         );
-        let several =
-            event(json!({"headers": null, "multiValueHeaders": {"x-Api-key": ["a", "b"]}}));
-        assert_eq!(several.header("x-api-key"), Some("b"));
         assert_eq!(
-            event(json!({"queryStringParameters": {"x-api-key": "k"}})).header("x-api-key"),
+            key(json!({"queryStringParameters": {"x-api-key": "k"}})),
             None
         );
+    }
+
+    #[test]
+    fn two_values_are_none() {
+        for event_with_two in [
+            json!({"multiValueHeaders": {"x-api-key": ["a", "k"]}}),
+            json!({"headers": {"x-api-key": "k"}, "multiValueHeaders": {"x-api-key": ["a", "k"]}}),
+            json!({"headers": {"x-api-key": "k", "X-Api-Key": "a"}}),
+        ] {
+            assert_eq!(event(event_with_two).header("x-api-key"), None);
+        }
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_read_is_none() {
+        let text = r#"{"httpMethod":1,"headers":{"a":"\ud800"},"body":"\ud800","isBase64Encoded":"yes","requestContext":[]}"#;
+        let odd: Event = serde_json::from_str(text).unwrap();
+        assert_eq!((odd.method(), odd.header("a")), (String::new(), None));
+        assert_eq!(odd.body(9).unwrap(), b"");
+        assert_eq!(odd.request_id().get_version_num(), 4);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The health check: what an operator's direct invocation is told.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
-use crate::database::{Database, Unready, is_access_denied, is_forbidden, is_missing};
+use crate::database::{
+    Database, PING, Unready, is_access_denied, is_forbidden, is_missing, within,
+};
+use crate::deadline::Deadline;
 use crate::fields;
 use crate::log::{self, Level};
 use crate::secrets::Secrets;
@@ -15,18 +16,18 @@ use crate::secrets::Secrets;
 pub async fn check(
     secrets: &mut Secrets,
     database: &mut Database,
-    remaining: Duration,
+    deadline: &Deadline,
 ) -> Result<Value, String> {
     let keys = secrets
-        .keys()
+        .keys(deadline)
         .await
         .map_err(|error| hide("the API keys cannot be read", &error))?
         .len();
     if keys == 0 {
         return Err("no API key is accepted".into());
     }
-    let connection = match database.ready(secrets, true, remaining).await {
-        Ok(connection) => connection,
+    let connection = match database.ready(secrets, true, deadline).await {
+        Ok((connection, _)) => connection,
         Err(Unready::Secrets(error)) => {
             return Err(hide("the database's secret cannot be read", &error));
         }
@@ -41,7 +42,8 @@ pub async fn check(
         }
     };
     let newest = "SELECT version, state FROM schema_migrations ORDER BY state = 'applied', version DESC LIMIT 1";
-    let row = match sqlx::query(newest).fetch_optional(connection).await {
+    let query = sqlx::query(newest).fetch_optional(connection);
+    let row = match within(PING, query).await {
         Ok(row) => row.ok_or("the schema has not been migrated")?,
         Err(error) if is_missing(&error) || is_forbidden(&error) => {
             return Err("the schema has not been migrated".into());

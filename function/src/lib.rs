@@ -2,7 +2,7 @@
 //!
 //! A request's way through the crate: [`event`] reads what the gateway sends, [`chatbot`] checks
 //! size and key, [`request`] and [`params`] check the body against the [`contract`], and
-//! [`intents`] answers from the [`database`].
+//! [`intents`] answers from the [`database`], which [`watch`] tells from one that hangs.
 //! [`detect`] knows attacks and anomalies and nothing of databases. [`migrate`] is the other
 //! binary's part.
 
@@ -10,19 +10,23 @@ pub mod chatbot;
 pub mod contract;
 pub mod cursor;
 pub mod database;
+pub mod deadline;
 pub mod detect;
 pub mod event;
 pub mod fault;
 pub mod figures;
 pub mod health;
 pub mod intents;
+pub mod json;
 pub mod keys;
 pub mod list;
 pub mod log;
+pub mod metrics;
 pub mod migrate;
 pub mod openapi;
 pub mod params;
 pub mod request;
+pub mod rollup;
 pub mod room;
 pub mod secrets;
 pub mod settings;
@@ -31,3 +35,4 @@ pub mod store;
 pub mod threats;
 pub mod time;
 pub mod untrusted;
+pub mod watch;

@@ -1,25 +1,42 @@
 //! Lists of stored rows: newest first, in pages that a cursor joins without gap or overlap.
 
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
-use sqlx::Error;
+use futures::TryStreamExt as _;
+use serde::ser::{Error as _, SerializeMap as _};
+use serde::{Serialize, Serializer};
 use sqlx::mysql::MySqlRow;
 
-use crate::contract::Call;
+use crate::contract::{Answer, Call};
 use crate::cursor::Cursor;
 use crate::fault::{Detail, Fault, Refusal};
 use crate::params::Params;
 use crate::room::Room;
-use crate::sql::{self, Query};
+use crate::sql::{self, Query, get};
+use crate::time::Second;
+use crate::untrusted::Escaped;
 
-/// A table that can be listed.
-pub trait Record: Serialize + Sized {
-    const TABLE: &'static str;
-    const COLUMNS: &'static str;
-    const FILTERS: &'static [Filter];
+/// A table that can be listed, with an `id` and a `timestamp`.
+pub struct Table {
+    pub name: &'static str,
+    /// What else an entry shows, in this order.
+    pub columns: &'static [Column],
+    pub filters: &'static [Filter],
+}
 
-    fn read(row: &MySqlRow) -> Result<Self, Error>;
-    fn position(&self) -> Cursor;
+/// A column, by what it holds.
+pub enum Column {
+    /// What someone else wrote.
+    Text(&'static str),
+    /// A whole number that is not negative.
+    Whole(&'static str),
+    Number(&'static str),
+}
+
+impl Column {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Text(name) | Self::Whole(name) | Self::Number(name) => name,
+        }
+    }
 }
 
 /// How a parameter selects rows.
@@ -46,9 +63,56 @@ impl Filter {
     }
 }
 
+/// One row, written into the answer as it is read, without a copy in between.
+struct Entry<'r> {
+    position: Cursor,
+    columns: &'static [Column],
+    row: &'r MySqlRow,
+}
+
+impl<'r> Entry<'r> {
+    fn read(row: &'r MySqlRow, columns: &'static [Column]) -> Result<Self, sqlx::Error> {
+        let position = Cursor {
+            id: get(row, 0)?,
+            timestamp: get(row, 1).map(Second::new)?,
+        };
+        Ok(Self {
+            position,
+            columns,
+            row,
+        })
+    }
+}
+
+impl Serialize for Entry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.position.id)?;
+        map.serialize_entry("timestamp", &self.position.timestamp)?;
+        for (at, column) in (2..).zip(self.columns) {
+            let name = column.name();
+            match column {
+                Column::Text(_) => {
+                    let text: Option<&str> = get(self.row, at).map_err(S::Error::custom)?;
+                    map.serialize_entry(name, &text.map(Escaped))?;
+                }
+                Column::Whole(_) => {
+                    let number: Option<u64> = get(self.row, at).map_err(S::Error::custom)?;
+                    map.serialize_entry(name, &number)?;
+                }
+                Column::Number(_) => {
+                    let number: Option<f64> = get(self.row, at).map_err(S::Error::custom)?;
+                    map.serialize_entry(name, &number)?;
+                }
+            }
+        }
+        map.end()
+    }
+}
+
+/// What follows the rows.
 #[derive(Serialize)]
-struct Page {
-    logs: Vec<Box<RawValue>>,
+struct Tail {
     count: usize,
     truncated: bool,
     next_cursor: Option<String>,
@@ -58,62 +122,56 @@ struct Page {
 
 /// Room for everything in an answer that is not a row.
 const FRAME: usize = 320;
+const HINT: &str =
+    "More rows match: repeat the call with next_cursor as cursor, or narrow the filters.";
 
 /// One page of the rows that a call selects.
-pub async fn page<R: Record>(call: Call<'_>) -> Result<String, Fault> {
-    let selection = format!("{}\n{}", R::TABLE, call.params.selection());
+pub async fn page(table: &'static Table, call: Call<'_>) -> Result<Answer, Fault> {
+    let selection = format!("{}\n{}", table.name, call.params.selection());
     let after = match call.params.text("cursor") {
         None => None,
         Some(text) => Some(Cursor::read(text, &selection).ok_or_else(|| foreign(text))?),
     };
     let limit = call.params.limit(call.limits);
-    let mut query = select::<R>(call.params, after, limit + 1);
-    let rows = query.build().fetch_all(&mut *call.connection).await?;
+    let mut query = select(table, call.params, after, limit + 1);
+    let mut rows = query.build().fetch(&mut *call.connection);
 
-    let mut page = Page {
-        logs: Vec::new(),
-        count: 0,
-        truncated: false,
-        next_cursor: None,
-        hint: None,
-    };
+    let mut answer = String::from(r#"{"logs":["#);
     let mut room = Room::new(call.limits, FRAME);
     let mut last = None;
-    for row in &rows {
-        let record = R::read(row)?;
-        if page.logs.len() == limit {
-            page.truncated = true;
-            break;
+    let (mut count, mut truncated) = (0, false);
+    while let Some(row) = rows.try_next().await? {
+        let entry = Entry::read(&row, table.columns)?;
+        // What does not fit is read all the same: the connection must be free afterwards.
+        truncated = truncated || count == limit || !room.append(&mut answer, &entry)?;
+        if !truncated {
+            last = Some(entry.position);
+            count += 1;
         }
-        let text = match room.write(&record)? {
-            Some(text) => text,
-            // One row always goes out, or the cursor would stand still.
-            None if page.logs.is_empty() => to_raw_value(&record)?,
-            None => {
-                page.truncated = true;
-                break;
-            }
-        };
-        last = Some(record.position());
-        page.logs.push(text);
     }
-    page.count = page.logs.len();
-    if page.truncated {
-        page.next_cursor = last.map(|last| last.write(&selection));
-        page.hint = Some(
-            "More rows match: repeat the call with next_cursor as cursor, or narrow the filters.",
-        );
-    }
-    Ok(serde_json::to_string(&page)?)
+    let next = last.filter(|_| truncated);
+    let tail = Tail {
+        count,
+        truncated,
+        next_cursor: next.map(|last| last.write(&selection)),
+        hint: truncated.then_some(HINT),
+    };
+    // The rest of the object that the rows began.
+    answer.push_str("],");
+    answer.push_str(&serde_json::to_string(&tail)?[1..]);
+    Ok(Answer {
+        data: answer,
+        rows: count,
+    })
 }
 
-fn select<R: Record>(params: &Params, after: Option<Cursor>, rows: usize) -> Query {
-    let mut query = Query::new(format!(
-        "SELECT {} FROM {} WHERE TRUE",
-        R::COLUMNS,
-        R::TABLE
-    ));
-    for Filter { param, column, how } in R::FILTERS {
+fn select(table: &Table, params: &Params, after: Option<Cursor>, rows: usize) -> Query {
+    let mut query = Query::new("SELECT id, timestamp");
+    for column in table.columns {
+        query.push(", ").push(column.name());
+    }
+    query.push(" FROM ").push(table.name).push(" WHERE TRUE");
+    for Filter { param, column, how } in table.filters {
         let Some(value) = params.get(param) else {
             continue;
         };

@@ -4,9 +4,12 @@
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use lambda_runtime::Context;
 use serde_json::{Map, Value};
 
+use crate::fields;
 use crate::time::now_millis;
 
 /// How much a line matters.
@@ -47,22 +50,67 @@ pub fn set_level(level: Level) {
     LEAST.store(level as u8, Ordering::Relaxed);
 }
 
-/// Writes one line, unless its level is below the one set.
-pub fn write(level: Level, message: &str, fields: Map<String, Value>) {
-    if level as u8 > LEAST.load(Ordering::Relaxed) {
-        return;
-    }
-    // A full or closed log pipe must not fail the request.
-    let _ = writeln!(std::io::stdout().lock(), "{}", line(level, message, fields));
+/// What every line of the present invocation carries; a sandbox has one at a time.
+static INVOCATION: Mutex<Option<Map<String, Value>>> = Mutex::new(None);
+
+/// Begins an invocation: every line from now on names it and its X-Ray trace.
+pub fn begin(context: &Context) {
+    let fields = fields! {
+        invocation_id: context.request_id.as_str(),
+        trace_id: context.xray_trace_id.as_deref(),
+    };
+    *INVOCATION.lock().unwrap_or_else(PoisonError::into_inner) = Some(fields);
 }
 
-fn line(level: Level, message: &str, fields: Map<String, Value>) -> Value {
+/// Writes one line, unless its level is below the one set.
+pub fn write(level: Level, message: &str, fields: Map<String, Value>) {
+    if is_written(level) {
+        print(line(level, message, fields));
+    }
+}
+
+/// Writes one line that is a metric as well. Below the level set the metric goes out alone:
+/// figures must not depend on how much is logged.
+pub fn write_measured(
+    level: Level,
+    message: &str,
+    fields: Map<String, Value>,
+    metrics: Map<String, Value>,
+) {
+    let mut all = if is_written(level) {
+        line(level, message, fields)
+    } else {
+        Map::new()
+    };
+    all.extend(metrics);
+    print(all);
+}
+
+fn is_written(level: Level) -> bool {
+    level as u8 <= LEAST.load(Ordering::Relaxed)
+}
+
+fn print(line: Map<String, Value>) {
+    let mut text = Value::Object(line).to_string();
+    text.push('\n');
+    // In one piece. A full or closed log pipe must not fail the request.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn line(level: Level, message: &str, fields: Map<String, Value>) -> Map<String, Value> {
     let mut all = Map::new();
     all.insert("timestamp".into(), now_millis().into());
     all.insert("level".into(), level.name().into());
     all.insert("message".into(), message.into());
     all.extend(fields);
-    Value::Object(all)
+    let invocation = INVOCATION.lock().unwrap_or_else(PoisonError::into_inner);
+    all.extend(
+        invocation
+            .iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
+    all
 }
 
 /// Collects the fields of a line.
@@ -82,15 +130,15 @@ mod tests {
 
     #[test]
     fn a_line_is_one_json_object() {
-        let text = line(
+        let text = Value::Object(line(
             Level::Warn,
             "two\nlines",
             fields! { status: 503, intent: "get_anomalies" },
-        )
+        ))
         .to_string();
         assert!(!text.contains('\n'));
         assert!(text.contains(
-            r#""level":"warn","message":"two\nlines","status":503,"intent":"get_anomalies"}"#
+            r#""level":"warn","message":"two\nlines","status":503,"intent":"get_anomalies""#
         ));
     }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value as Json};
 
 use crate::contract::{Kind, Param};
-use crate::fault::Detail;
+use crate::fault::{Detail, MOST_DETAILS};
 use crate::settings::Limits;
 use crate::time::Second;
 use crate::untrusted::{escape, shorten};
@@ -52,7 +52,8 @@ impl Kind {
             Self::Number { min, max } => value
                 .as_f64()
                 .filter(|n| (min..=max).contains(n))
-                .map(Value::Number),
+                // Adding makes a zero of what JSON writes as -0.
+                .map(|n| Value::Number(n + 0.0)),
             Self::Time => Second::parse(value.as_str()?).map(Value::Time),
             // An IPv4 address inside an IPv6 one is the same host: one form for both.
             Self::Address => value
@@ -86,7 +87,7 @@ fn whole(value: &Json) -> Option<i64> {
 pub struct Params(BTreeMap<&'static str, Value>);
 
 impl Params {
-    /// Checks everything, so that one answer names all that is wrong.
+    /// Checks everything, so that one answer names all that is wrong, up to [`MOST_DETAILS`].
     pub fn check(
         specs: &'static [Param],
         given: &Map<String, Json>,
@@ -95,6 +96,9 @@ impl Params {
         let mut params = Self::default();
         let mut refused = Vec::new();
         for (name, value) in given {
+            if refused.len() == MOST_DETAILS {
+                return Err(refused);
+            }
             match specs.iter().find(|spec| spec.name == name) {
                 None => refused.push(unknown(name, value, specs)),
                 Some(spec) => match spec.kind.read(value, limits) {
@@ -121,6 +125,7 @@ impl Params {
                 example: end.plus(-86_399).to_string().into(),
             });
         }
+        refused.truncate(MOST_DETAILS);
         if refused.is_empty() {
             Ok(params)
         } else {
@@ -341,6 +346,13 @@ mod tests {
                 .len(),
             3
         );
+    }
+
+    #[test]
+    fn few_of_many_faults_are_named() {
+        let given = (0..1000).map(|at| (format!("x{at}"), Json::Null)).collect();
+        let details = Params::check(&SPECS, &given, Limits::default()).unwrap_err();
+        assert_eq!(details.len(), MOST_DETAILS);
     }
 
     #[test]

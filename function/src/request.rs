@@ -5,24 +5,21 @@ use serde_json::{Map, Value, json};
 use crate::contract::Intent;
 use crate::fault::{Detail, Refusal};
 use crate::intents;
+use crate::json;
 use crate::params::{nearest, summary};
 use crate::untrusted::{escape, shorten};
 
 /// The intent that a body names and the parameters it gives.
 pub fn read(body: &[u8]) -> Result<(&'static Intent, Map<String, Value>), Refusal> {
-    // The parser's own message could quote the body, and the answer is logged nowhere else.
-    let document: Value = serde_json::from_slice(body).map_err(|error| {
-        let at = format!("line {}, column {}", error.line(), error.column());
-        Refusal::new(
-            400,
-            "invalid_json",
-            format!("The body is not valid JSON ({at})."),
-        )
+    // What the parser says of malformed text is its own words alone, without a part of the body.
+    let (document, twice) = json::read(body).map_err(|error| {
+        let error = format!("The body is not valid JSON: {error}.");
+        Refusal::new(400, "invalid_json", error)
     })?;
     let example = || json!({ "intent": "get_traffic_summary", "params": {} });
     let malformed = |field: &str, expected: String, received: &Value, example: Value| {
         let detail = Detail {
-            field: field.into(),
+            field: shorten(&escape(field), 100),
             expected,
             received: summary(received),
             example,
@@ -33,15 +30,21 @@ pub fn read(body: &[u8]) -> Result<(&'static Intent, Map<String, Value>), Refusa
             ..Refusal::new(400, "invalid_request", error)
         }
     };
+    if let Some(name) = twice {
+        let expected = "every name at most once in an object".into();
+        return Err(Refusal {
+            error: "The body names something twice, so it may be read in two ways.".into(),
+            ..malformed(&name, expected, &"more than one value".into(), example())
+        });
+    }
     let Value::Object(mut object) = document else {
         return Err(malformed("body", "an object".into(), &document, example()));
     };
     let name = object.remove("intent").unwrap_or(Value::Null);
     let params = object.remove("params").unwrap_or_else(|| json!({}));
     if let Some((field, value)) = object.iter().next() {
-        let field = shorten(&escape(field), 100);
         return Err(malformed(
-            &field,
+            field,
             "no other field than intent and params".into(),
             value,
             example(),
@@ -98,8 +101,14 @@ mod tests {
     #[test]
     fn refuses_everything_else() {
         assert_eq!(refused("").code, "invalid_json");
-        assert_eq!(refused("{'intent':1}").code, "invalid_json");
+        assert_eq!(
+            refused("{'intent':1}").error,
+            "The body is not valid JSON: key must be a string at line 1 column 2."
+        );
         assert_eq!(refused("[]").code, "invalid_request");
+        let twice = refused(r#"{"intent":"get_anomalies","params":{"limit":1,"limit":2}}"#);
+        assert_eq!(twice.code, "invalid_request");
+        assert_eq!(twice.details[0].field, "limit");
         assert_eq!(refused("{}").details[0].field, "intent");
         assert_eq!(
             refused(r#"{"intent":"get_anomalies","params":null}"#).details[0].field,

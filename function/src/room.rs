@@ -26,6 +26,27 @@ impl Room {
         Ok(Some(text))
     }
 
+    /// Writes an entry at the end of a list's text, behind a comma where one is needed; says
+    /// whether it fits. The first one of a list goes out whatever its size: a reader must get on.
+    pub fn append<T: Serialize>(
+        &mut self,
+        list: &mut String,
+        entry: &T,
+    ) -> serde_json::Result<bool> {
+        let text = serde_json::to_string(entry)?;
+        let left = self.0.checked_sub(text.len() + 1);
+        let first = list.ends_with('[');
+        if left.is_none() && !first {
+            return Ok(false);
+        }
+        self.0 = left.unwrap_or_default();
+        if !first {
+            list.push(',');
+        }
+        list.push_str(&text);
+        Ok(true)
+    }
+
     /// Writes entries until one does not fit; says whether all did.
     pub fn write_all<T: Serialize>(
         &mut self,
@@ -54,5 +75,17 @@ mod tests {
         let written: Vec<&str> = written.iter().map(|text| text.get()).collect();
         assert_eq!((written, all), (vec![r#""ab""#, r#""c""#], false));
         assert!(Room(8).write_all(["ab"]).unwrap().1);
+    }
+
+    #[test]
+    fn a_list_has_one_entry_at_least() {
+        let mut list = String::from("[");
+        let mut room = Room(8);
+        for (entry, fits) in [("ab", true), ("c", false)] {
+            assert_eq!(room.append(&mut list, &entry).unwrap(), fits);
+        }
+        assert_eq!(list, r#"["ab""#);
+        let mut list = String::from("[");
+        assert!(Room(2).append(&mut list, &"long").unwrap());
     }
 }

@@ -1,6 +1,7 @@
 //! Secrets Manager, and what is kept of it between invocations.
 
 use std::error::Error as _;
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
@@ -13,7 +14,10 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use crate::deadline::Deadline;
+use crate::fields;
 use crate::keys::Keys;
+use crate::log::{self, Level};
 use crate::settings::{Credentials, Lookup, Source, environment};
 
 /// In a private subnet a missing endpoint shows as a connection that never opens.
@@ -171,56 +175,79 @@ impl Secrets {
     }
 
     /// Whether the presented key is accepted. An unknown one may be newer than what is kept.
-    pub async fn accept(&mut self, presented: &str) -> Result<bool, String> {
-        if self.keys().await?.accept(presented) {
+    pub async fn accept(&mut self, presented: &str, deadline: &Deadline) -> Result<bool, String> {
+        if self.keys(deadline).await?.accept(presented) {
             return Ok(true);
         }
         if matches!(self.keys, Source::Plain(_)) || !self.keys_kept.may_refresh(Instant::now()) {
             return Ok(false);
         }
-        let keys = self.read_keys().await?;
-        Ok(self.keys_kept.value.insert(keys).accept(presented))
+        match self.read_keys(deadline).await {
+            Ok(keys) => Ok(self.keys_kept.value.insert(keys).accept(presented)),
+            // What is kept goes on to be accepted, and this key is none of it.
+            Err(cause) => {
+                let fields = fields! { detail: cause };
+                log::write(Level::Error, "the API keys cannot be read anew", fields);
+                Ok(false)
+            }
+        }
     }
 
     /// The accepted keys.
-    pub async fn keys(&mut self) -> Result<&Keys, String> {
+    pub async fn keys(&mut self, deadline: &Deadline) -> Result<&Keys, String> {
         let keys = match self.keys_kept.value.take() {
             Some(keys) => keys,
-            None => self.read_keys().await?,
+            None => self.read_keys(deadline).await?,
         };
         Ok(self.keys_kept.value.insert(keys))
     }
 
-    async fn read_keys(&mut self) -> Result<Keys, String> {
+    async fn read_keys(&mut self, deadline: &Deadline) -> Result<Keys, String> {
         match &self.keys {
             Source::Plain(text) => Ok(Keys::from_plain(text.expose_secret())),
-            Source::Arn(arn) => Keys::from_json(self.vault.read(arn).await?.expose_secret()),
+            Source::Arn(arn) => {
+                let text = in_time(deadline, self.vault.read(arn)).await?;
+                Keys::from_json(text.expose_secret())
+            }
         }
     }
 
     /// The database user's name and password.
-    pub async fn login(&mut self) -> Result<Credentials, String> {
+    pub async fn login(&mut self, deadline: &Deadline) -> Result<Credentials, String> {
         if let Some(login) = &self.login_kept.value {
             return Ok(login.clone());
         }
         let login = match &self.login {
             Source::Plain(login) => login.clone(),
-            Source::Arn(arn) => self.vault.login(arn).await?,
+            Source::Arn(arn) => in_time(deadline, self.vault.login(arn)).await?,
         };
         Ok(self.login_kept.value.insert(login).clone())
     }
 
     /// The same read anew, after the database refused what is kept; `None` where that is no use.
-    pub async fn fresh_login(&mut self) -> Result<Option<Credentials>, String> {
+    pub async fn fresh_login(
+        &mut self,
+        deadline: &Deadline,
+    ) -> Result<Option<Credentials>, String> {
         let Source::Arn(arn) = &self.login else {
             return Ok(None);
         };
         if !self.login_kept.may_refresh(Instant::now()) {
             return Ok(None);
         }
-        let login = self.vault.login(arn).await?;
+        let login = in_time(deadline, self.vault.login(arn)).await?;
         Ok(Some(self.login_kept.value.insert(login).clone()))
     }
+}
+
+/// What is read, unless the caller would have to wait too long for it.
+async fn in_time<T>(
+    deadline: &Deadline,
+    reading: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    tokio::time::timeout(deadline.patience(OPERATION), reading)
+        .await
+        .unwrap_or_else(|_| Err("Secrets Manager did not answer in time".into()))
 }
 
 #[cfg(test)]

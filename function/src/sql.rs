@@ -1,7 +1,7 @@
 //! Small parts that the queries share. Every value is bound; only names written here are text.
 
 use sqlx::mysql::{MySql, MySqlRow};
-use sqlx::{Decode, Error, QueryBuilder, Row as _, Type};
+use sqlx::{ColumnIndex, Decode, Error, QueryBuilder, Row as _, Type};
 
 use crate::params::Value;
 use crate::time::{Second, Window};
@@ -61,10 +61,10 @@ pub fn bucket_of(width: i64) -> String {
     format!("FLOOR(TIMESTAMPDIFF(SECOND, '1970-01-01', timestamp) / {width})")
 }
 
-/// A column's value.
+/// A column's value, by its name or its place.
 pub fn get<'r, T: Decode<'r, MySql> + Type<MySql>>(
     row: &'r MySqlRow,
-    column: &'static str,
+    column: impl ColumnIndex<MySqlRow>,
 ) -> Result<T, Error> {
     row.try_get(column)
 }

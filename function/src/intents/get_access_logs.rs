@@ -1,16 +1,8 @@
 //! `get_access_logs`: stored requests, newest first.
 
-use serde::Serialize;
-use sqlx::Error;
-use sqlx::mysql::MySqlRow;
-
 use super::{CURSOR, END, ENDPOINT, LIMIT, METHOD, NAME, START, STATUS};
 use crate::contract::{Intent, Kind, Param};
-use crate::cursor::Cursor;
-use crate::list::{self, Filter, How, Record};
-use crate::sql::{get, second};
-use crate::time::Second;
-use crate::untrusted::Untrusted;
+use crate::list::{self, Column, Filter, How, Table};
 
 pub static INTENT: Intent = Intent {
     name: "get_access_logs",
@@ -45,30 +37,24 @@ pub static INTENT: Intent = Intent {
         CURSOR,
     ],
     writes: false,
-    run: |call| Box::pin(list::page::<AccessLog>(call)),
+    run: |call| Box::pin(list::page(&TABLE, call)),
 };
 
-#[derive(Serialize)]
-struct AccessLog {
-    id: u64,
-    timestamp: Second,
-    ip_address: Untrusted,
-    method: Untrusted,
-    endpoint: Untrusted,
-    status_code: u64,
-    http_version: Option<Untrusted>,
-    response_size: Option<u64>,
-    response_time_ms: Option<f64>,
-    user_agent: Option<Untrusted>,
-    department: Option<Untrusted>,
-    user_id: Option<Untrusted>,
-}
-
-impl Record for AccessLog {
-    const TABLE: &'static str = "access_logs";
-    const COLUMNS: &'static str = "id, timestamp, ip_address, method, endpoint, status_code, http_version, \
-                                   response_size, response_time_ms, user_agent, department, user_id";
-    const FILTERS: &'static [Filter] = &[
+static TABLE: Table = Table {
+    name: "access_logs",
+    columns: &[
+        Column::Text("ip_address"),
+        Column::Text("method"),
+        Column::Text("endpoint"),
+        Column::Whole("status_code"),
+        Column::Text("http_version"),
+        Column::Whole("response_size"),
+        Column::Number("response_time_ms"),
+        Column::Text("user_agent"),
+        Column::Text("department"),
+        Column::Text("user_id"),
+    ],
+    filters: &[
         Filter::equal("ip_address"),
         Filter::equal("method"),
         Filter::equal("endpoint"),
@@ -80,29 +66,5 @@ impl Record for AccessLog {
         Filter::equal("status_code"),
         Filter::equal("department"),
         Filter::equal("user_id"),
-    ];
-
-    fn read(row: &MySqlRow) -> Result<Self, Error> {
-        Ok(Self {
-            id: get(row, "id")?,
-            timestamp: second(row, "timestamp")?,
-            ip_address: get(row, "ip_address")?,
-            method: get(row, "method")?,
-            endpoint: get(row, "endpoint")?,
-            status_code: get(row, "status_code")?,
-            http_version: get(row, "http_version")?,
-            response_size: get(row, "response_size")?,
-            response_time_ms: get(row, "response_time_ms")?,
-            user_agent: get(row, "user_agent")?,
-            department: get(row, "department")?,
-            user_id: get(row, "user_id")?,
-        })
-    }
-
-    fn position(&self) -> Cursor {
-        Cursor {
-            timestamp: self.timestamp,
-            id: self.id,
-        }
-    }
-}
+    ],
+};

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use sqlx::mysql::MySqlConnection;
 
 use super::{END, LIMIT, SEVERITY, START, summary_window};
-use crate::contract::{Call, Intent, Param};
+use crate::contract::{Answer, Call, Intent, Param};
 use crate::detect::unusual::{self, Buckets, Finding, Frame, Kind, Tally};
 use crate::fault::Fault;
 use crate::figures::number;
@@ -64,7 +64,7 @@ struct Anomaly {
     explanation: String,
 }
 
-async fn run(call: Call<'_>) -> Result<String, Fault> {
+async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     let window = summary_window(call.params, call.now);
     // Hours, unless the window is too short to hold some.
     let width = if window.seconds() >= 6 * 3600 {
@@ -119,12 +119,16 @@ async fn run(call: Call<'_>) -> Result<String, Fault> {
     let cut = anomalies.len() > limit;
     anomalies.truncate(limit);
     let (anomalies, fits) = Room::new(call.limits, FRAME).write_all(anomalies)?;
-    Ok(serde_json::to_string(&Found {
-        window,
-        count: anomalies.len(),
-        anomalies,
-        truncated: cut || !fits,
-    })?)
+    let count = anomalies.len();
+    Answer::new(
+        count,
+        &Found {
+            window,
+            count,
+            anomalies,
+            truncated: cut || !fits,
+        },
+    )
 }
 
 /// Every code's errors in the window and the days before it, and the first bucket with any.

@@ -11,13 +11,21 @@
     reason = "a test that cannot go on must fail"
 )]
 
+mod conformance;
+mod document;
 mod figures;
+mod fuzz;
+mod hostile;
 mod http;
 mod lambda;
 mod lists;
+mod logs;
 mod migrations;
 mod outages;
+mod plans;
+mod proxy;
 mod refusals;
+mod rollups;
 mod server;
 mod stack;
 mod threats;

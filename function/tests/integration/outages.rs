@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::server::Server;
-use crate::stack::{Stack, ask};
+use crate::lambda::Function;
+use crate::proxy::Proxy;
+use crate::server::{Server, run};
+use crate::stack::{Answer, PASSWORD, Stack, ask, ask_promptly, asking};
 
 fn row(more: Value) -> Value {
     let mut row = json!({
@@ -25,7 +27,7 @@ fn comes_back_without_a_new_deployment() {
     let health = json!({ "wmctl": "health" });
     assert_eq!(
         chatbot.invoke(&health).unwrap(),
-        json!({ "ok": true, "database": "reachable", "schema": "0002", "keys": 1 })
+        json!({ "ok": true, "database": "reachable", "schema": "0004", "keys": 1 })
     );
     let first = ask(
         &chatbot,
@@ -41,7 +43,7 @@ fn comes_back_without_a_new_deployment() {
         ("store_access_log", row(json!({}))),
         ("store_access_log", row(json!({ "idempotency_key": "k" }))),
     ] {
-        let answer = ask(&chatbot, intent, params);
+        let answer = ask_promptly(&chatbot, intent, params);
         assert_eq!(
             (answer.status, answer.body["code"].as_str()),
             (503, Some("database_unavailable")),
@@ -124,6 +126,302 @@ fn a_new_database_password_is_read_anew() {
     ask(&chatbot, "get_access_logs", json!({})).data();
 }
 
+/// Every kind of call, and each is told that the database is away while it still listens.
+fn all_unavailable(chatbot: &Function) {
+    for (intent, params) in [
+        ("get_access_logs", json!({})),
+        ("store_access_log", row(json!({}))),
+        ("store_access_log", row(json!({ "idempotency_key": "k" }))),
+    ] {
+        unavailable(&ask_promptly(chatbot, intent, params));
+    }
+}
+
+fn unavailable(answer: &Answer) {
+    assert_eq!(
+        (answer.status, answer.body["code"].as_str()),
+        (503, Some("database_unavailable")),
+        "{}",
+        answer.body
+    );
+}
+
+fn count(chatbot: &Function) -> Value {
+    ask(chatbot, "get_access_logs", json!({})).data()["count"].clone()
+}
+
+#[test]
+fn a_server_that_hangs_is_not_waited_for() {
+    let stack = Stack::new(Arc::new(Server::new()));
+    stack.migrate().unwrap();
+    let (first, second) = (stack.chatbot(&[]), stack.chatbot(&[]));
+    assert_eq!(count(&first), 0);
+    stack.server.pause();
+    // In the middle of a query on a connection used just now, then without a connection.
+    all_unavailable(&first);
+    all_unavailable(&second);
+    let health = first.invoke(&json!({ "wmctl": "health" })).unwrap();
+    assert_eq!(health["reason"], "the database cannot be reached");
+    stack.server.resume();
+    assert_eq!(count(&first), 0);
+    for chatbot in [&first, &second] {
+        ask(
+            chatbot,
+            "store_access_log",
+            row(json!({ "idempotency_key": "k" })),
+        )
+        .data();
+    }
+    assert_eq!(count(&first), 1);
+}
+
+#[test]
+fn a_server_that_is_full_is_unavailable() {
+    let stack = Stack::new(Arc::new(Server::new()));
+    stack.migrate().unwrap();
+    let chatbot = stack.chatbot(&[]);
+    // The fewest that it allows.
+    stack.server.execute("SET GLOBAL max_connections = 10");
+    let tls = sqlx::mysql::MySqlSslMode::Required;
+    let mut others = Vec::new();
+    while let Ok(other) = stack.server.connect(&stack.user, PASSWORD, tls) {
+        others.push(other);
+    }
+    assert!(others.len() >= 9);
+    all_unavailable(&chatbot);
+    stack.server.execute("SET GLOBAL max_connections = 100");
+    assert_eq!(count(&chatbot), 0);
+}
+
+#[test]
+fn a_user_with_too_many_connections_is_told_so() {
+    let (stack, chatbot) = Stack::ready();
+    let limit = |most: usize| {
+        let user = &stack.user;
+        stack.server.execute(&format!(
+            "ALTER USER {user}@'%' WITH MAX_USER_CONNECTIONS {most}"
+        ));
+    };
+    limit(1);
+    let tls = sqlx::mysql::MySqlSslMode::Required;
+    let other = stack.server.connect(&stack.user, PASSWORD, tls).unwrap();
+    all_unavailable(&chatbot);
+    run(sqlx::Connection::close(other)).unwrap();
+    limit(2);
+    assert_eq!(count(&chatbot), 0);
+}
+
+/// A stack whose chatbot reaches the database through a network that can fail.
+fn through_a_proxy() -> (Stack, Proxy, Function) {
+    let stack = Stack::new(Server::shared());
+    stack.migrate().unwrap();
+    let proxy = Proxy::to(stack.server.port());
+    let chatbot = stack.chatbot(&[("DB_PORT", &proxy.port())]);
+    assert_eq!(count(&chatbot), 0);
+    (stack, proxy, chatbot)
+}
+
+#[test]
+fn a_connection_that_died_in_silence_is_replaced() {
+    let (stack, proxy, chatbot) = through_a_proxy();
+    let mut stored = 0;
+    for (intent, params) in [
+        ("get_access_logs", json!({})),
+        ("store_access_log", row(json!({ "idempotency_key": "k" }))),
+        ("store_access_log", row(json!({}))),
+    ] {
+        proxy.silence();
+        ask_promptly(&chatbot, intent, params).data();
+        stored += usize::from(intent == "store_access_log");
+        assert_eq!(count(&chatbot), stored);
+    }
+    // The server was told not to keep what no one listens to.
+    let query = format!(
+        "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.processlist WHERE user = '{}' AND command <> 'Killed'",
+        stack.user
+    );
+    while stack.server.column(&query) > vec!["2".to_string()] {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn an_answer_lost_on_its_way_never_stores_twice() {
+    let (_stack, proxy, chatbot) = through_a_proxy();
+    // So that the statement is known, and the next answer is the one to its execution.
+    let first = ask(
+        &chatbot,
+        "store_access_log",
+        row(json!({ "idempotency_key": "a" })),
+    )
+    .data();
+    proxy.break_after(0);
+    let kept = ask_promptly(
+        &chatbot,
+        "store_access_log",
+        row(json!({ "idempotency_key": "b" })),
+    )
+    .data();
+    assert_ne!(kept["id"], first["id"]);
+    assert_eq!(count(&chatbot), 2);
+
+    ask(&chatbot, "store_access_log", row(json!({}))).data();
+    // The check of the connection is answered, the store is not.
+    proxy.break_after(1);
+    let answer = ask_promptly(&chatbot, "store_access_log", row(json!({})));
+    unavailable(&answer);
+    let error = answer.body["error"].as_str().unwrap();
+    assert!(
+        error.contains("may or may not be stored") && error.contains("idempotency_key"),
+        "{error}"
+    );
+    // It was, once: nothing was repeated.
+    assert_eq!(count(&chatbot), 4);
+
+    proxy.break_after(0);
+    assert_eq!(
+        ask_promptly(&chatbot, "get_access_logs", json!({})).data()["count"],
+        4
+    );
+}
+
+#[test]
+fn a_certificate_for_another_name_is_refused() {
+    let (stack, _) = Stack::ready();
+    // The certificate is for the address.
+    let mut chatbot = stack.chatbot(&[("DB_HOST", "localhost")]);
+    all_unavailable(&chatbot);
+    let mut unknown = stack.chatbot(&[("DB_CA_FILE", "")]);
+    all_unavailable(&unknown);
+    for (function, cause) in [
+        (&mut chatbot, "certificate not valid for name"),
+        (&mut unknown, "UnknownIssuer"),
+    ] {
+        let log = function.end();
+        assert!(log.contains(cause), "{log}");
+    }
+}
+
+#[test]
+fn each_query_keeps_to_its_own_invocations_deadline() {
+    let (stack, mut chatbot) = Stack::ready();
+    let table = format!("{}.access_logs", stack.schema);
+    let lock = run(async {
+        let mut root = stack.server.root(None).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("LOCK TABLES {table} WRITE")))
+            .execute(&mut root)
+            .await
+            .unwrap();
+        root
+    });
+    // The connection is made with the whole time of the first invocation, the second has less.
+    ask(&chatbot, "get_error_logs", json!({})).data();
+    for (intent, params) in [
+        ("get_access_logs", json!({})),
+        ("store_access_log", row(json!({}))),
+    ] {
+        let event = asking(intent, params).to_string();
+        let short = std::time::Duration::from_secs(4);
+        let answer = Answer::of(chatbot.invoke_text(event, short, short));
+        assert_eq!(
+            (answer.status, answer.body["code"].as_str()),
+            (503, Some("query_timeout"))
+        );
+    }
+    run(sqlx::Connection::close(lock)).unwrap();
+    assert_eq!(count(&chatbot), 0);
+    let log = chatbot.end();
+    assert_eq!(
+        log.matches("max_statement_time exceeded").count(),
+        2,
+        "the server stopped both: {log}"
+    );
+}
+
+#[test]
+fn a_server_at_work_is_waited_for() {
+    let (stack, chatbot) = Stack::ready();
+    ask(&chatbot, "get_error_logs", json!({})).data();
+    let table = format!("{}.access_logs", stack.schema);
+    let lock = run(async {
+        let mut root = stack.server.root(None).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("LOCK TABLES {table} WRITE")))
+            .execute(&mut root)
+            .await
+            .unwrap();
+        root
+    });
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(move || count(&chatbot));
+        let waiting = format!(
+            "SELECT 'yes' FROM information_schema.processlist WHERE user = '{}' AND state LIKE '%lock%' AND time_ms > 5000",
+            stack.user
+        );
+        while stack.server.column(&waiting).is_empty() {
+            std::thread::yield_now();
+        }
+        run(sqlx::Connection::close(lock)).unwrap();
+        assert_eq!(asked.join().unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_deadlock_is_tried_again() {
+    let (stack, chatbot) = Stack::ready();
+    // The server undoes the first store as it undoes the victim of a deadlock.
+    stack.execute(
+        "CREATE TABLE attempts (id INT) ENGINE = MyISAM; \
+         CREATE TRIGGER victim BEFORE INSERT ON access_logs FOR EACH ROW \
+         BEGIN \
+           INSERT INTO attempts VALUES (1); \
+           IF (SELECT COUNT(*) FROM attempts) = 1 THEN \
+             SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock found'; \
+           END IF; \
+         END",
+    );
+    ask(&chatbot, "store_access_log", row(json!({}))).data();
+    assert_eq!(count(&chatbot), 1);
+}
+
+#[test]
+fn a_rotated_password_is_asked_for_once() {
+    let (stack, chatbot) = Stack::ready();
+    assert_eq!(count(&chatbot), 0);
+    let before = stack.reads("arn:app");
+    // The database knows the new password already, the secret does not yet.
+    let user = &stack.user;
+    stack
+        .server
+        .execute(&format!("ALTER USER {user}@'%' IDENTIFIED BY 'rotated'"));
+    kill_connections(&stack);
+    for _ in 0..5 {
+        unavailable(&ask_promptly(&chatbot, "get_access_logs", json!({})));
+    }
+    assert_eq!(
+        stack.reads("arn:app"),
+        before + 1,
+        "at most one refresh in 30 s"
+    );
+}
+
+#[test]
+fn secrets_that_cannot_be_read_are_told_from_the_database() {
+    let stack = Stack::new(Server::shared());
+    stack.migrate().unwrap();
+    let chatbot = stack.chatbot(&[]);
+    stack.forget("arn:app");
+    let answer = ask_promptly(&chatbot, "get_access_logs", json!({}));
+    assert_eq!(
+        (answer.status, answer.body["code"].as_str()),
+        (503, Some("secrets_unavailable"))
+    );
+    stack.secret(
+        "arn:app",
+        json!({ "username": stack.user, "password": PASSWORD }),
+    );
+    assert_eq!(count(&chatbot), 0);
+}
+
 #[test]
 fn health_names_what_is_wrong() {
     let stack = Stack::new(Server::shared());
@@ -162,8 +460,8 @@ fn health_names_what_is_wrong() {
         reason(&[("DB_CA_FILE", "")]),
         "the database cannot be reached"
     );
-    stack.execute("UPDATE schema_migrations SET state = 'failed' WHERE version = '0002'");
-    assert_eq!(reason(&[]), "migration 0002 was not finished");
+    stack.execute("UPDATE schema_migrations SET state = 'failed' WHERE version = '0004'");
+    assert_eq!(reason(&[]), "migration 0004 was not finished");
     stack.execute("DROP TABLE schema_migrations");
     assert_eq!(reason(&[]), "the schema has not been migrated");
 }

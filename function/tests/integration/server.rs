@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub struct Server {
     folder: TempDir,
     port: u16,
+    options: &'static [&'static str],
     process: Mutex<Option<Child>>,
 }
 
@@ -42,6 +43,11 @@ impl Server {
 
     /// A server for one test alone.
     pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with other options: the last one of a name counts.
+    pub fn with(options: &'static [&'static str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         certificates(folder.path());
         fs::create_dir(folder.path().join("tmp")).expect("a folder");
@@ -67,6 +73,7 @@ impl Server {
         let server = Self {
             folder,
             port,
+            options,
             process: Mutex::new(None),
         };
         server.start();
@@ -84,6 +91,16 @@ impl Server {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+
+    /// The running server's process.
+    pub fn process(&self) -> u32 {
+        let process = self.process.lock().unwrap();
+        process.as_ref().expect("a running server").id()
     }
 
     pub fn ca_file(&self) -> PathBuf {
@@ -110,6 +127,7 @@ impl Server {
             .arg(format!("--ssl-cert={}", path("server.pem")))
             .arg(format!("--ssl-key={}", path("server.key")))
             .args(["--innodb-buffer-pool-size=64M", "--innodb-fast-shutdown=2"])
+            .args(self.options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -140,10 +158,27 @@ impl Server {
         }
     }
 
+    /// Makes it hang: it keeps its connections and answers none.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let process = self.process.lock().unwrap();
+        let id = process.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// A connection as root, beside the network.
     pub async fn root(&self, schema: Option<&str>) -> Result<MySqlConnection, sqlx::Error> {
         let mut options = MySqlConnectOptions::new()
-            .socket(self.folder.path().join("socket"))
+            .socket(self.socket())
             .username("root")
             .ssl_mode(MySqlSslMode::Disabled);
         if let Some(schema) = schema {

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::conformance;
 use crate::http::{Reply, serve};
 use crate::lambda::Function;
 use crate::server::{ADMINISTRATOR, ADMINISTRATOR_PASSWORD, Server};
@@ -38,6 +40,19 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Every answer to every test keeps to the contract's document.
+    pub fn of(outcome: Result<Value, Value>) -> Self {
+        let response = outcome.expect("no function error");
+        let body = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
+        let status = response["statusCode"].as_u64().expect("a status");
+        conformance::check(status, &body);
+        Self {
+            status,
+            response,
+            body,
+        }
+    }
+
     /// The data of a success.
     pub fn data(self) -> Value {
         assert_eq!(self.status, 200, "{}", self.body);
@@ -55,6 +70,11 @@ impl Stack {
         let secrets = Arc::new(Mutex::new(Secrets::default()));
         let shared = Arc::clone(&secrets);
         let address = serve(move |request| {
+            let target = request.header("x-amz-target")?;
+            assert_eq!(
+                target, "secretsmanager.GetSecretValue",
+                "nothing else is allowed"
+            );
             let arn = serde_json::from_slice::<Value>(&request.body).ok()?["SecretId"]
                 .as_str()?
                 .to_string();
@@ -71,7 +91,7 @@ impl Stack {
                         .to_string(),
                 ),
             };
-            reply.headers = vec![("Content-Type", "application/x-amz-json-1.1".into())];
+            reply.headers = vec![("Content-Type".into(), "application/x-amz-json-1.1".into())];
             Some(reply)
         });
         let variables = [
@@ -112,7 +132,12 @@ impl Stack {
 
     /// A migrated schema on the shared server, and its chatbot.
     pub fn ready() -> (Self, Function) {
-        let stack = Self::new(Server::shared());
+        Self::ready_on(Server::shared())
+    }
+
+    /// A migrated schema, and its chatbot.
+    pub fn ready_on(server: Arc<Server>) -> (Self, Function) {
+        let stack = Self::new(server);
         stack.migrate().expect("migrated");
         let chatbot = stack.chatbot(&[]);
         (stack, chatbot)
@@ -124,6 +149,11 @@ impl Stack {
             .unwrap()
             .values
             .insert(arn.into(), value);
+    }
+
+    /// Takes a secret away.
+    pub fn forget(&self, arn: &str) {
+        self.secrets.lock().unwrap().values.remove(arn);
     }
 
     /// How often a secret was read.
@@ -158,6 +188,13 @@ impl Stack {
         self.migrator(&[]).invoke(&json!({ "action": "migrate" }))
     }
 
+    /// Partitions and roll-ups, as the schedule does it.
+    pub fn maintain(&self) -> Value {
+        self.migrator(&[])
+            .invoke(&json!({ "action": "maintain" }))
+            .expect("maintained")
+    }
+
     pub fn status(&self) -> Result<Value, Value> {
         self.migrator(&[]).invoke(&json!({ "action": "status" }))
     }
@@ -168,7 +205,8 @@ impl Stack {
             .execute(&format!("USE {}; {statement}", self.schema));
     }
 
-    fn environment(&self, changes: &[(&str, &str)]) -> HashMap<String, String> {
+    /// What a function is started with; an empty variable counts as unset.
+    pub fn environment(&self, changes: &[(&str, &str)]) -> HashMap<String, String> {
         let mut environment = self.environment.clone();
         for (name, value) in changes {
             environment.insert((*name).into(), (*value).into());
@@ -194,21 +232,28 @@ pub fn event(body: &str) -> Value {
 
 /// Sends an event through the gateway's eyes.
 pub fn send(chatbot: &Function, event: &Value) -> Answer {
-    let response = chatbot.invoke(event).expect("no function error");
-    let body = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
-    Answer {
-        status: response["statusCode"].as_u64().expect("a status"),
-        response,
-        body,
-    }
+    Answer::of(chatbot.invoke(event))
+}
+
+/// Sends an event for a caller that has gone after five seconds.
+pub fn send_promptly(chatbot: &Function, event: &Value) -> Answer {
+    let (timeout, patience) = (Duration::from_secs(30), Duration::from_secs(5));
+    Answer::of(chatbot.invoke_text(event.to_string(), timeout, patience))
+}
+
+/// Asks for an intent, and waits no longer than five seconds.
+pub fn ask_promptly(chatbot: &Function, intent: &str, params: Value) -> Answer {
+    send_promptly(chatbot, &asking(intent, params))
+}
+
+/// The event that asks for an intent.
+pub fn asking(intent: &str, params: Value) -> Value {
+    event(&json!({ "intent": intent, "params": params }).to_string())
 }
 
 /// Asks for an intent.
 pub fn ask(chatbot: &Function, intent: &str, params: Value) -> Answer {
-    send(
-        chatbot,
-        &event(&json!({ "intent": intent, "params": params }).to_string()),
-    )
+    send(chatbot, &asking(intent, params))
 }
 
 pub fn sha256(text: &str) -> String {

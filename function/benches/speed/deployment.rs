@@ -1,0 +1,102 @@
+//! What is measured: the binaries as they are deployed, and a schema with as many rows as asked for.
+
+use std::collections::HashMap;
+use std::io::Cursor;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+
+use serde_json::json;
+use zip::write::SimpleFileOptions;
+
+use crate::lambda::Function;
+use crate::server::Server;
+use crate::stack::{KEY, PASSWORD, Stack};
+
+/// The binaries, built as `wmctl up` builds them, but for this machine's C library.
+pub struct Binaries {
+    folder: PathBuf,
+}
+
+impl Binaries {
+    pub fn build() -> Self {
+        // Apart: what only an example needs must not become part of the functions.
+        for which in ["--bins", "--examples"] {
+            let cargo = option_env!("CARGO").unwrap_or("cargo");
+            let arguments = [
+                "build",
+                "--package",
+                "function",
+                "--profile",
+                "function",
+                which,
+            ];
+            let status = Command::new(cargo).args(arguments).status();
+            assert!(status.expect("cargo runs").success(), "cargo build {which}");
+        }
+        // This benchmark is target/release/deps/speed-….
+        let own = std::env::current_exe().expect("its own path");
+        let target = own.ancestors().nth(3).expect("the target folder");
+        Self {
+            folder: target.join("function"),
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    pub fn chatbot(&self, environment: &HashMap<String, String>) -> Function {
+        Function::start(&self.path("chatbot"), environment)
+    }
+
+    pub fn migrator(&self, environment: &HashMap<String, String>) -> Function {
+        Function::start(&self.path("migrator"), environment)
+    }
+
+    /// A function that does nothing.
+    pub fn echo(&self) -> Function {
+        Function::start(&self.path("examples/echo"), &HashMap::new())
+    }
+
+    /// Bytes of the package that is uploaded, less the authorities that go with it.
+    pub fn zipped(&self, name: &str) -> u64 {
+        let binary = std::fs::read(self.folder.join(name)).expect("the binary");
+        let options = SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Deflated)
+            .compression_level(Some(9));
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        writer.start_file("bootstrap", options).expect("a zip");
+        std::io::Write::write_all(&mut writer, &binary).expect("a zip");
+        writer.finish().expect("a zip").into_inner().len() as u64
+    }
+}
+
+/// A server with room to keep what is asked for in memory, as a rented one has. It takes plain
+/// connections: what is measured is the function, not the cipher.
+pub fn server() -> Arc<Server> {
+    Arc::new(Server::with(&[
+        "--require-secure-transport=OFF",
+        "--innodb-buffer-pool-size=1G",
+        "--innodb-log-file-size=512M",
+    ]))
+}
+
+/// A migrated schema, and a chatbot's variables for it: no secrets to fetch, no TLS.
+pub fn deploy(binaries: &Binaries, server: &Arc<Server>) -> (Stack, HashMap<String, String>) {
+    let stack = Stack::new(Arc::clone(server));
+    let migrated = binaries
+        .migrator(&stack.environment(&[]))
+        .invoke(&json!({ "action": "migrate" }));
+    migrated.expect("migrated");
+    stack.execute(&format!("ALTER USER {} REQUIRE NONE", stack.user));
+    let environment = stack.environment(&[
+        ("DB_SECRET_ARN", ""),
+        ("API_KEYS_SECRET_ARN", ""),
+        ("DB_USER", &stack.user),
+        ("DB_PASSWORD", PASSWORD),
+        ("DB_TLS", "disabled"),
+        ("API_KEYS", KEY),
+    ]);
+    (stack, environment)
+}
