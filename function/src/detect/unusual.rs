@@ -96,10 +96,9 @@ fn new_code(buckets: &Buckets, frame: Frame) -> Option<Finding> {
     if first < frame.first || past < frame.a_day || total < LEAST_NEW {
         return None;
     }
-    // Had they been as likely in any bucket, all would fall into the last ones so rarely. Errors
-    // that come together have one cause, so many in one bucket weigh little more than one.
-    let present = frame.last - first + 1;
-    let share = real(present) / real(past + present);
+    // Were it only rare, and as likely in any bucket, then all its errors would hardly ever fall
+    // into the last buckets, nor so close together. Errors that come at once have one cause, so
+    // many in one bucket weigh little more than one.
     let weight = |errors: u64| {
         if errors == 0 {
             0.0
@@ -107,8 +106,16 @@ fn new_code(buckets: &Buckets, frame: Frame) -> Option<Finding> {
             1.0 + float(errors).log2()
         }
     };
-    let independent: f64 = counts().map(weight).sum();
-    if share.powf(independent) > CHANCE {
+    let weight: f64 = counts().map(weight).sum();
+    let all = real(frame.last - frame.known_from + 1);
+    let end = buckets
+        .range(first..=frame.last)
+        .rev()
+        .find(|(_, tally)| tally.errors > 0);
+    let span = end.map_or(1, |(last, _)| last - first + 1);
+    let late = (real(frame.last - first + 1) / all).powf(weight);
+    let close = weight * (real(span) / all).powf(weight - 1.0);
+    if late.min(close) > CHANCE {
         return None;
     }
     Some(Finding {

@@ -93,7 +93,8 @@ impl Drawing<'_> {
                 self.errors("NIGHTLY", hour, 45.0, 2.0);
             }
             if hour % 41 == 7 {
-                self.errors("RARE", hour, 1.0, 6.0);
+                // Known from the first day on.
+                self.errors("RARE", hour, if hour == 7 { 4.0 } else { 1.0 }, 6.0);
             }
         }
     }
