@@ -1,11 +1,13 @@
 //! Threats: gathers what the roll-ups know of suspects, and has it judged by [`crate::detect`].
 
+use std::collections::HashMap;
+
 use sqlx::Error;
 
 use crate::detect::{Kind, Severity, Sightings, Threat, flood, login, probe};
 use crate::rollup::suspects::{Seen, Suspect};
 use crate::rollup::view::View;
-use crate::rollup::{Addresses, DAY, Suspects};
+use crate::rollup::{Addresses, DAY, Part as _, Suspects};
 use crate::time::{Second, Window};
 
 /// How far back the usual is looked for.
@@ -14,69 +16,88 @@ const HISTORY: i64 = 7 * DAY;
 /// What judging needs to know.
 #[derive(Debug, Default)]
 pub struct Facts {
-    pub suspects: Suspects,
-    /// Everyone's visits in the window.
-    pub visits: Addresses,
-    /// And before it: what is usual.
-    pub history: Addresses,
+    suspects: Suspects,
+    /// Everyone's visits in the window and the days before it.
+    visits: Addresses,
+    /// How many of them are in the window.
+    requests: HashMap<String, u64>,
 }
 
 impl Facts {
+    /// From what is known of the window, and of the days before it: what is usual.
+    pub fn new(suspects: Suspects, window: Addresses, history: Addresses) -> Self {
+        let of_window = window.visits.iter();
+        let requests = of_window
+            .map(|(address, visits)| (address.clone(), visits.requests))
+            .collect();
+        let mut visits = history;
+        visits.merge(window);
+        Self {
+            suspects,
+            visits,
+            requests,
+        }
+    }
+
     /// Reads what the given kinds of threat need.
     pub async fn gather(
         window: &Window,
         asked: impl Fn(Kind) -> bool,
         view: &mut View<'_>,
     ) -> Result<Self, Error> {
-        let mut facts = Self::default();
-        let only_floods = Kind::ALL
-            .into_iter()
-            .all(|kind| kind == Kind::RequestFlood || !asked(kind));
-        if !only_floods {
-            view.gather(&mut facts.suspects, window).await?;
-        }
+        let (mut suspects, mut within, mut history) = (
+            Suspects::default(),
+            Addresses::default(),
+            Addresses::default(),
+        );
+        view.gather(&mut suspects, window).await?;
         if asked(Kind::RequestFlood) || asked(Kind::Scanner) {
-            view.gather(&mut facts.visits, window).await?;
+            view.gather(&mut within, window).await?;
         }
         if asked(Kind::RequestFlood) {
             let before = Window {
                 start: window.start.plus(-HISTORY),
                 end: window.start.plus(-1),
             };
-            view.gather(&mut facts.history, &before).await?;
+            view.gather(&mut history, &before).await?;
         }
-        Ok(facts)
+        Ok(Self::new(suspects, within, history))
     }
 
     /// Every threat, in no particular order.
     pub fn judge(&self, window: &Window) -> Vec<Threat> {
-        let mut threats = self.floods(window);
-        for (address, suspect) in &self.suspects.0 {
-            let visits = self.visits.visits.get(address);
-            let requests = visits.map_or(0, |visits| visits.requests);
-            threats.extend(guesses(address, suspect));
-            threats.extend(sweep(address, suspect, requests));
-            threats.extend(payloads(address, suspect));
+        let mut threats = Vec::new();
+        // Requests that a threat has told of already.
+        let mut told: HashMap<&str, u64> = HashMap::new();
+        for (address, suspect) in &self.suspects.by_address {
+            let requests = self.requests.get(address).copied().unwrap_or(0);
+            let of_requests = guesses(address, suspect)
+                .into_iter()
+                .chain(sweep(address, suspect, requests))
+                .chain(payloads(address, suspect));
+            for threat in of_requests {
+                *told.entry(address).or_default() += threat.count;
+                threats.push(threat);
+            }
             threats.extend(tools(address, suspect));
         }
+        threats.extend(self.floods(window, &told));
         threats
     }
 
-    fn floods(&self, window: &Window) -> Vec<Threat> {
-        let (visits, history) = (&self.visits.visits, &self.history.visits);
-        let site = flood::Site::new(visits.values().chain(history.values()));
+    fn floods(&self, window: &Window, told: &HashMap<&str, u64>) -> Vec<Threat> {
+        let site = flood::Site::new(self.visits.visits.values());
         let from = u32::try_from(window.start.epoch().div_euclid(60)).unwrap_or(0);
         let start_of = |minute: u32| Second::from_epoch(i64::from(minute) * 60);
-        let mut threats = Vec::new();
-        for (address, within) in visits {
-            if within.requests < flood::LEAST_REQUESTS {
-                continue;
+        let judged = self.requests.iter().filter_map(|(address, requests)| {
+            if *requests < flood::LEAST_REQUESTS {
+                return None;
             }
-            let mut own = history.get(address).cloned().unwrap_or_default();
-            own.merge(within);
-            let Some(burst) = flood::judge(&own, from, &site) else {
-                continue;
-            };
+            let burst = flood::judge(self.visits.visits.get(address)?, from, &site)?;
+            // A burst of guesses or probes is those.
+            if told.get(address.as_str()).copied().unwrap_or(0) * 2 >= burst.requests {
+                return None;
+            }
             let (first, last) = (start_of(burst.first_minute), start_of(burst.last_minute));
             let mut seen = Sightings::new(first.max(window.start), last.plus(59).min(window.end));
             seen.count = burst.requests;
@@ -87,9 +108,9 @@ impl Facts {
             } else {
                 Severity::Medium
             };
-            threats.push(seen.threat(Kind::RequestFlood, severity, address));
-        }
-        threats
+            Some(seen.threat(Kind::RequestFlood, severity, address))
+        });
+        judged.collect()
     }
 }
 

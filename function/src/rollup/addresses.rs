@@ -16,7 +16,7 @@ const ADDRESSES: usize = 20_000;
 type Estimator = CardinalityEstimator<str, WyHash, 14>;
 
 /// The addresses of some span of time.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct Addresses {
     pub visits: HashMap<String, Visits>,
     /// All of them, once there were too many to keep each.

@@ -12,9 +12,23 @@ use crate::untrusted::shorten;
 /// More suspects than this in a segment and the least suspicious are dropped.
 const SUSPECTS: usize = 20_000;
 
-/// The suspects of some span of time, by address.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Suspects(pub HashMap<String, Suspect>);
+/// More different user agents than this are not worth remembering.
+const AGENTS: usize = 1000;
+
+/// The suspects of some span of time.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub struct Suspects {
+    pub by_address: HashMap<String, Suspect>,
+    /// What user agents give away. There are few different ones, and each takes a while to look at.
+    #[serde(skip)]
+    agents: HashMap<String, Agent>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Agent {
+    payloads: Vec<Kind>,
+    is_tool: bool,
+}
 
 /// What one address did.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
@@ -145,6 +159,22 @@ impl Suspect {
     }
 }
 
+impl Suspects {
+    fn agent(&mut self, user_agent: &str) -> &Agent {
+        if !self.agents.contains_key(user_agent) {
+            if self.agents.len() >= AGENTS {
+                self.agents.clear();
+            }
+            let agent = Agent {
+                payloads: payload::classify(user_agent),
+                is_tool: agent::tool(user_agent).is_some(),
+            };
+            self.agents.insert(user_agent.to_string(), agent);
+        }
+        &self.agents[user_agent]
+    }
+}
+
 impl Part for Suspects {
     const NUMBER: u8 = 3;
 
@@ -156,18 +186,25 @@ impl Part for Suspects {
             user_agent,
             ..
         } = request;
+        let in_endpoint = payload::classify(endpoint);
+        let Agent {
+            payloads: in_agent,
+            is_tool,
+        } = self.agent(user_agent).clone();
+        let has_payload = !in_endpoint.is_empty() || !in_agent.is_empty();
+        // What is missed because of a payload is no probe for a path.
         let path = probe::path(endpoint);
-        let is_miss = probe::is_miss(status_code, path);
+        let is_miss = !has_payload && probe::is_miss(status_code, path);
         let is_success = (200..400).contains(&status_code);
         let refused = matches!(status_code, 401 | 403);
         let is_login = (refused || is_success) && login::is_login(endpoint);
-        let in_endpoint = payload::classify(endpoint);
-        let in_agent = payload::classify(user_agent);
-        let is_tool = agent::tool(user_agent).is_some();
-        if !(is_miss || is_login || is_tool || !in_endpoint.is_empty() || !in_agent.is_empty()) {
+        if !(is_miss || is_login || is_tool || has_payload) {
             return;
         }
-        let suspect = self.0.entry(request.ip_address.to_string()).or_default();
+        let suspect = self
+            .by_address
+            .entry(request.ip_address.to_string())
+            .or_default();
         if is_miss {
             see(&mut suspect.misses, second, path);
             if suspect.missing.len() < probe::MOST_PATHS {
@@ -207,32 +244,32 @@ impl Part for Suspects {
     }
 
     fn merge(&mut self, mut other: Self) {
-        if self.0.len() < other.0.len() {
+        if self.by_address.len() < other.by_address.len() {
             std::mem::swap(self, &mut other);
         }
-        for (address, suspect) in other.0 {
-            match self.0.get_mut(&address) {
+        for (address, suspect) in other.by_address {
+            match self.by_address.get_mut(&address) {
                 Some(known) => known.merge(suspect),
                 None => {
-                    self.0.insert(address, suspect);
+                    self.by_address.insert(address, suspect);
                 }
             }
         }
     }
 
     fn prune(&mut self) {
-        if self.0.len() <= SUSPECTS {
+        if self.by_address.len() <= SUSPECTS {
             return;
         }
-        let mut all: Vec<(String, Suspect)> = self.0.drain().collect();
+        let mut all: Vec<(String, Suspect)> = self.by_address.drain().collect();
         all.sort_by(|(name, a), (other, b)| b.weight().cmp(&a.weight()).then(name.cmp(other)));
         all.truncate(SUSPECTS);
-        self.0.extend(all);
+        self.by_address.extend(all);
     }
 
     fn compact(&mut self) {
-        self.0.retain(|_, suspect| !suspect.is_harmless());
-        for suspect in self.0.values_mut() {
+        self.by_address.retain(|_, suspect| !suspect.is_harmless());
+        for suspect in self.by_address.values_mut() {
             // Without a refusal a login is no guess.
             if suspect.refused.is_none() {
                 suspect.logins.clear();
@@ -293,22 +330,35 @@ mod tests {
         for request in some() {
             suspects.add(&request);
         }
-        assert!(!suspects.0.contains_key("192.0.2.1"));
-        let (seen, answered) = &suspects.0["192.0.2.2"].payloads[&Kind::SqlInjection];
+        assert!(!suspects.by_address.contains_key("192.0.2.1"));
+        let (seen, answered) = &suspects.by_address["192.0.2.2"].payloads[&Kind::SqlInjection];
         assert_eq!(
             (seen.count, seen.first, seen.last, *answered),
             (2, 6, 7, true)
         );
-        assert_eq!(suspects.0["192.0.2.3"].tools.as_ref().unwrap().count, 1);
-        let guesser = &suspects.0["192.0.2.6"];
+        assert_eq!(
+            suspects.by_address["192.0.2.3"]
+                .tools
+                .as_ref()
+                .unwrap()
+                .count,
+            1
+        );
+        let guesser = &suspects.by_address["192.0.2.6"];
         assert_eq!(guesser.refused.as_ref().unwrap().count, 40);
         assert_eq!(
             (guesser.logins[&0].failures, guesser.logins[&1].successes),
             (40, 1)
         );
         suspects.compact();
-        assert!(!suspects.0.contains_key("192.0.2.4"), "one dead link");
-        assert!(suspects.0.contains_key("192.0.2.5"), "a sensitive path");
+        assert!(
+            !suspects.by_address.contains_key("192.0.2.4"),
+            "one dead link"
+        );
+        assert!(
+            suspects.by_address.contains_key("192.0.2.5"),
+            "a sensitive path"
+        );
     }
 
     #[test]
@@ -323,7 +373,7 @@ mod tests {
             if n % 2 == 0 { &mut one } else { &mut other }.add(&request);
         }
         one.merge(decode(&encode(&other).unwrap()).unwrap());
-        assert_eq!(one.0, all.0);
+        assert_eq!(one.by_address, all.by_address);
     }
 
     #[test]
@@ -335,7 +385,7 @@ mod tests {
         }
         suspects.add(&request(0, "192.0.2.2", "/?id=1' OR '1'='1", 200, ""));
         suspects.prune();
-        assert_eq!(suspects.0.len(), SUSPECTS);
-        assert!(suspects.0.contains_key("192.0.2.2"));
+        assert_eq!(suspects.by_address.len(), SUSPECTS);
+        assert!(suspects.by_address.contains_key("192.0.2.2"));
     }
 }

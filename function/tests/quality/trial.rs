@@ -68,7 +68,7 @@ pub fn accesses(label: &str, rows: impl Iterator<Item = Access>, planted: &[Trut
         let found: BTreeSet<(&'static str, String)> = facts
             .judge(first, last)
             .into_iter()
-            .map(|(kind, address)| (kind.name(), address.to_string()))
+            .map(|(kind, address)| (kind.name(), address))
             .collect();
         let label = format!("{label}, day {first} to {last}");
         score.compare(&label, seconds(first, last), &found, planted);
