@@ -1,4 +1,4 @@
--- Errors as the programs logged them.
+-- Errors as the programs logged them, in partitions like the requests.
 CREATE TABLE error_logs (
     id              BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
     timestamp       DATETIME        NOT NULL,
@@ -12,10 +12,10 @@ CREATE TABLE error_logs (
     line_number     INT UNSIGNED    NULL,
     severity_score  DOUBLE          NULL,
     idempotency_key VARCHAR(128)    NULL,
-    PRIMARY KEY (id),
-    UNIQUE KEY error_logs_idempotency_key (idempotency_key),
-    KEY error_logs_timestamp (timestamp),
-    KEY error_logs_log_level (log_level, timestamp),
-    KEY error_logs_error_code (error_code, timestamp),
-    KEY error_logs_client_ip (client_ip, timestamp)
-) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4 COLLATE = utf8mb4_nopad_bin;
+    PRIMARY KEY (id, timestamp),
+    KEY error_logs_timestamp (timestamp, id),
+    KEY error_logs_log_level (log_level, timestamp, id),
+    KEY error_logs_error_code (error_code, timestamp, id),
+    KEY error_logs_client_ip (client_ip, timestamp, id)
+) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4 COLLATE = utf8mb4_nopad_bin
+PARTITION BY RANGE COLUMNS (timestamp) (PARTITION rest VALUES LESS THAN (MAXVALUE));

@@ -227,6 +227,11 @@ pub fn is_duplicate(error: &Error) -> bool {
     number(error) == Some(1062)
 }
 
+/// Whether another transaction has locked what was asked for.
+pub fn is_busy(error: &Error) -> bool {
+    matches!(number(error), Some(1205 | 3572))
+}
+
 /// Whether a table or schema does not exist.
 pub fn is_missing(error: &Error) -> bool {
     matches!(number(error), Some(1146 | 1049))

@@ -26,6 +26,7 @@ pub mod migrate;
 pub mod openapi;
 pub mod params;
 pub mod request;
+pub mod rollup;
 pub mod room;
 pub mod secrets;
 pub mod settings;

@@ -72,7 +72,7 @@ fn load<R: Row>(stack: &Stack, rows: impl Iterator<Item = R>) {
 fn maintain(binaries: &Binaries, stack: &Stack) {
     let migrator = binaries.migrator(&stack.environment(&[]));
     while let Ok(answer) = migrator.invoke(&json!({ "action": "maintain" })) {
-        if answer["more"] != true {
+        if answer["finished"] == true && answer["rows_left"] == 0 {
             break;
         }
     }

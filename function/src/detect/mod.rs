@@ -9,13 +9,13 @@ pub mod unusual;
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::time::Second;
 use crate::untrusted::{Untrusted, shorten};
 
 /// The kinds of threat, by the contract's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     BruteForce,
@@ -42,6 +42,16 @@ pub const KINDS: &[&str] = &[
 pub const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];
 
 impl Kind {
+    pub const ALL: [Self; 7] = [
+        Self::BruteForce,
+        Self::Scanner,
+        Self::SqlInjection,
+        Self::Xss,
+        Self::PathTraversal,
+        Self::RequestFlood,
+        Self::AttackTool,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::BruteForce => "brute_force",
@@ -111,8 +121,9 @@ pub struct Threat {
     pub recommendation: &'static str,
 }
 
-const EVIDENCE: usize = 5;
-const EVIDENCE_LENGTH: usize = 300;
+/// Examples that a threat comes with, and the characters of each.
+pub const EVIDENCE: usize = 5;
+pub const EVIDENCE_LENGTH: usize = 300;
 
 /// What has been seen of one threat so far.
 #[derive(Debug, Clone)]

@@ -17,7 +17,7 @@ pub struct Sweep {
 pub const LEAST_PATHS: u64 = 8;
 
 /// More different paths than this say nothing new, so none need to be remembered.
-pub const MOST_PATHS: u64 = 256;
+pub const MOST_PATHS: usize = 256;
 
 /// The path of an endpoint. An injected query string makes many endpoints of one path.
 pub fn path(endpoint: &str) -> &str {

@@ -15,6 +15,17 @@ pub enum Kind {
     SeveritySurge,
 }
 
+impl Kind {
+    /// The contract's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ErrorSpike => "error_spike",
+            Self::NewErrorCode => "new_error_code",
+            Self::SeveritySurge => "severity_surge",
+        }
+    }
+}
+
 /// Errors of one code in one bucket of time.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tally {

@@ -7,8 +7,9 @@ use super::{END, LIMIT, START, summary_window};
 use crate::contract::{Answer, Call, Intent, Kind as Takes, Param};
 use crate::detect::{KINDS, Kind, SEVERITIES, Severity, Threat};
 use crate::fault::Fault;
+use crate::rollup::view::View;
 use crate::room::Room;
-use crate::threats;
+use crate::threats::Facts;
 use crate::time::Window;
 
 pub static INTENT: Intent = Intent {
@@ -50,32 +51,13 @@ struct Found {
 
 async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     let window = summary_window(call.params, call.now);
-    let asked = |kinds: &[Kind]| match call.params.several("types") {
-        None => true,
-        Some(names) => kinds.iter().any(|kind| names.contains(&kind.name())),
-    };
-    let connection = call.connection;
-    let mut found = Vec::new();
-    if asked(&[Kind::SqlInjection, Kind::Xss, Kind::PathTraversal]) {
-        found.extend(
-            threats::payloads(&window, connection)
-                .await?
-                .into_iter()
-                .filter(|threat| asked(&[threat.kind])),
-        );
-    }
-    if asked(&[Kind::BruteForce]) {
-        found.extend(threats::guesses(&window, connection).await?);
-    }
-    if asked(&[Kind::Scanner]) {
-        found.extend(threats::sweeps(&window, connection).await?);
-    }
-    if asked(&[Kind::RequestFlood]) {
-        found.extend(threats::floods(&window, connection).await?);
-    }
-    if asked(&[Kind::AttackTool]) {
-        found.extend(threats::tools(&window, connection).await?);
-    }
+    let types = call.params.several("types");
+    let asked = |kind: Kind| types.is_none_or(|names| names.contains(&kind.name()));
+    let mut view = View::open(call.connection).await?;
+    let facts = Facts::gather(&window, asked, &mut view).await?;
+    view.close().await?;
+    let mut found = facts.judge(&window);
+    found.retain(|threat| asked(threat.kind));
     let least = call
         .params
         .text("min_severity")

@@ -1,6 +1,8 @@
 //! The migrator: brings the schema up to date and makes the application's user.
 
 mod history;
+mod maintenance;
+mod partitions;
 mod splitter;
 mod user;
 
@@ -19,6 +21,7 @@ use crate::log::{self, Level};
 use crate::secrets::Vault;
 use crate::settings::{Credentials, Target, environment, required};
 use history::Status;
+use maintenance::Maintenance;
 
 /// One SQL file of the folder that was embedded.
 #[derive(Debug)]
@@ -72,6 +75,10 @@ impl From<Failure> for Diagnostic {
 enum Action {
     Status,
     Migrate,
+    /// Partitions and roll-ups; with `rebuild`, the roll-ups anew.
+    Maintain {
+        rebuild: bool,
+    },
 }
 
 impl Action {
@@ -84,9 +91,11 @@ impl Action {
         match only.and_then(Value::as_str) {
             Some("status") => Ok(Self::Status),
             Some("migrate") => Ok(Self::Migrate),
+            Some("maintain") => Ok(Self::Maintain { rebuild: false }),
+            Some("rebuild") => Ok(Self::Maintain { rebuild: true }),
             _ => Err(Failure::new(
                 "InvalidEvent",
-                r#"the event must be {"action": "status"} or {"action": "migrate"}"#,
+                r#"the event must be {"action": "status"}, "migrate", "maintain" or "rebuild""#,
             )),
         }
     }
@@ -98,6 +107,9 @@ struct Answer {
     status: Status,
     newly_applied: Vec<&'static str>,
     app_user: Option<String>,
+    /// What was done for partitions and roll-ups.
+    #[serde(flatten)]
+    maintenance: Option<Maintenance>,
 }
 
 /// What a sandbox keeps: the client for the secrets, never the secrets.
@@ -132,6 +144,8 @@ impl Migrator {
         let action = Action::read(event)?;
         let settings = |reason| Failure::new("Settings", reason);
         let target = Target::read(&environment).map_err(settings)?;
+        let retention = maintenance::retention(&environment).map_err(settings)?;
+        let started = Instant::now();
         let administrator = self.login("ADMIN_SECRET_ARN").await?;
         // The schema may not exist yet, so none is selected while connecting.
         let mut connection = database::connect(&target, &administrator, None)
@@ -155,6 +169,7 @@ impl Migrator {
                     status,
                     newly_applied: Vec::new(),
                     app_user: None,
+                    maintenance: None,
                 })
             }
             Action::Migrate => {
@@ -165,12 +180,28 @@ impl Migrator {
                 history::create(&mut connection).await?;
                 let newly_applied = history::apply(MIGRATIONS, &mut connection).await?;
                 user::ensure(&target, &app, &administrator.username, &mut connection).await?;
+                let time = remaining.saturating_sub(started.elapsed()) / 4;
+                let maintenance = maintenance::run(false, retention, time, &mut connection).await?;
                 let status = history::status(MIGRATIONS, &mut connection).await?;
                 // Dropping the connection releases the lock.
                 Ok(Answer {
                     status,
                     newly_applied,
                     app_user: Some(app.username),
+                    maintenance: Some(maintenance),
+                })
+            }
+            Action::Maintain { rebuild } => {
+                lock(&target, remaining, &mut connection).await?;
+                select(&target, &mut connection).await?;
+                let time = remaining.saturating_sub(started.elapsed()) / 2;
+                let maintenance =
+                    maintenance::run(rebuild, retention, time, &mut connection).await?;
+                Ok(Answer {
+                    status: history::status(MIGRATIONS, &mut connection).await?,
+                    newly_applied: Vec::new(),
+                    app_user: None,
+                    maintenance: Some(maintenance),
                 })
             }
         }

@@ -60,7 +60,8 @@ fn traffic_adds_up() {
     };
     assert_eq!((sum("requests"), sum("errors"), sum("bytes")), (4, 2, 151));
     assert_eq!(series[0]["start"], "2025-03-01 00:00:00");
-    assert_eq!(series[0]["requests"], 1);
+    assert_eq!(series[0]["requests"], 2);
+    assert_eq!(data["bucket_seconds"], 3600);
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn percentiles_are_within_one_per_cent() {
         .map(|(n, time)| {
             format!(
                 "('2025-03-01 12:00:00', '192.0.2.1', 'GET', '/{}', {}, 1, {time})",
-                n % 2,
+                ["even", "odd"][n % 2],
                 if n % 10 == 0 { 500 } else { 200 }
             )
         })
@@ -172,11 +173,11 @@ fn percentiles_are_within_one_per_cent() {
     let by_endpoint = data["by_endpoint"].as_array().unwrap();
     let one = by_endpoint
         .iter()
-        .find(|entry| entry["endpoint"] == "/1")
+        .find(|entry| entry["endpoint"] == "/odd")
         .unwrap();
     check(&one["response_time_ms"], &mut odd);
     let mut only = params;
-    only["endpoint"] = "/1".into();
+    only["endpoint"] = "/odd".into();
     let data = ask(&chatbot, "get_performance_metrics", only).data();
     assert_eq!(data["total_requests"], 2500);
     check(&data["response_time_ms"], &mut odd);

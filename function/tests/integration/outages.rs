@@ -27,7 +27,7 @@ fn comes_back_without_a_new_deployment() {
     let health = json!({ "wmctl": "health" });
     assert_eq!(
         chatbot.invoke(&health).unwrap(),
-        json!({ "ok": true, "database": "reachable", "schema": "0002", "keys": 1 })
+        json!({ "ok": true, "database": "reachable", "schema": "0004", "keys": 1 })
     );
     let first = ask(
         &chatbot,
@@ -460,8 +460,8 @@ fn health_names_what_is_wrong() {
         reason(&[("DB_CA_FILE", "")]),
         "the database cannot be reached"
     );
-    stack.execute("UPDATE schema_migrations SET state = 'failed' WHERE version = '0002'");
-    assert_eq!(reason(&[]), "migration 0002 was not finished");
+    stack.execute("UPDATE schema_migrations SET state = 'failed' WHERE version = '0004'");
+    assert_eq!(reason(&[]), "migration 0004 was not finished");
     stack.execute("DROP TABLE schema_migrations");
     assert_eq!(reason(&[]), "the schema has not been migrated");
 }

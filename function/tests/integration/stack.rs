@@ -123,7 +123,12 @@ impl Stack {
 
     /// A migrated schema on the shared server, and its chatbot.
     pub fn ready() -> (Self, Function) {
-        let stack = Self::new(Server::shared());
+        Self::ready_on(Server::shared())
+    }
+
+    /// A migrated schema, and its chatbot.
+    pub fn ready_on(server: Arc<Server>) -> (Self, Function) {
+        let stack = Self::new(server);
         stack.migrate().expect("migrated");
         let chatbot = stack.chatbot(&[]);
         (stack, chatbot)
@@ -172,6 +177,13 @@ impl Stack {
 
     pub fn migrate(&self) -> Result<Value, Value> {
         self.migrator(&[]).invoke(&json!({ "action": "migrate" }))
+    }
+
+    /// Partitions and roll-ups, as the schedule does it.
+    pub fn maintain(&self) -> Value {
+        self.migrator(&[])
+            .invoke(&json!({ "action": "maintain" }))
+            .expect("maintained")
     }
 
     pub fn status(&self) -> Result<Value, Value> {

@@ -245,7 +245,7 @@ fn attacks_are_found_and_look_alikes_are_not() {
         threat("brute_force", 1)["first_seen"],
         "2025-03-08 01:00:00"
     );
-    assert_eq!(threat("brute_force", 1)["last_seen"], "2025-03-08 01:01:59");
+    assert_eq!(threat("brute_force", 1)["last_seen"], "2025-03-08 01:01:57");
     assert_eq!(threat("brute_force", 2)["severity"], "critical");
     assert_eq!(threat("sql_injection", 5)["count"], 2);
     assert_eq!(

@@ -1,0 +1,121 @@
+//! One endpoint's sums, with a series of its own.
+
+use serde::{Deserialize, Serialize};
+
+use super::sums::Totals;
+use super::{Part, Request, Sums, template};
+
+/// The sums of one endpoint, by its template. It is read from the segments of [`Sums`], and from
+/// those of hours only: a day's don't tell when in the day an endpoint was asked for.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Sums", into = "Sums")]
+pub struct OfEndpoint {
+    template: String,
+    pub sums: Sums,
+}
+
+impl OfEndpoint {
+    /// With a series of `width` seconds a bucket.
+    pub fn new(template: &str, width: i64) -> Self {
+        Self {
+            template: template.into(),
+            sums: Sums::by(width),
+        }
+    }
+}
+
+impl From<Sums> for OfEndpoint {
+    fn from(sums: Sums) -> Self {
+        Self {
+            template: String::new(),
+            sums,
+        }
+    }
+}
+
+impl From<OfEndpoint> for Sums {
+    fn from(of_endpoint: OfEndpoint) -> Self {
+        of_endpoint.sums
+    }
+}
+
+impl Clone for OfEndpoint {
+    fn clone(&self) -> Self {
+        Self {
+            template: self.template.clone(),
+            sums: self.sums.clone(),
+        }
+    }
+}
+
+impl Part for OfEndpoint {
+    const NUMBER: u8 = Sums::NUMBER;
+    const HAS_DAYS: bool = false;
+
+    fn add(&mut self, request: &Request<'_>) {
+        if template(request.endpoint) == self.template {
+            self.sums.add(request);
+        }
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        let (Some(endpoint), Some(second)) = (
+            other.sums.endpoints.remove(&self.template),
+            other.sums.first_second(),
+        ) else {
+            return;
+        };
+        let totals = Totals {
+            requests: endpoint.requests,
+            errors: endpoint.errors,
+            // Not kept by endpoint.
+            bytes: 0,
+            ..endpoint.latency.totals()
+        };
+        self.sums.add_totals(second, &totals);
+        self.sums
+            .add_endpoint(&self.template, |known| known.merge(&endpoint));
+    }
+
+    fn prune(&mut self) {}
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::{HOUR, decode, encode};
+    use super::*;
+
+    #[test]
+    fn hours_and_rows_come_to_the_same() {
+        let request = |second, endpoint| Request {
+            second,
+            ip_address: "192.0.2.1",
+            method: "GET",
+            endpoint,
+            status_code: 200,
+            response_size: 0,
+            response_time: Some(1.5),
+            user_agent: "",
+        };
+        let (mut rows, mut hours) = (
+            OfEndpoint::new("/users/{id}", HOUR),
+            OfEndpoint::new("/users/{id}", HOUR),
+        );
+        for hour in 0..3 {
+            let mut segment = Sums::default();
+            for n in 0..=hour {
+                let users = request(hour * HOUR + n, "/users/7?a=b");
+                let others = request(hour * HOUR + n, "/users");
+                for request in [users, others] {
+                    rows.add(&request);
+                    segment.add(&request);
+                }
+            }
+            hours.merge(decode(&encode(&segment).unwrap()).unwrap());
+        }
+        assert_eq!(rows.sums.series, hours.sums.series);
+        assert_eq!(rows.sums.endpoints, hours.sums.endpoints);
+        assert_eq!(rows.sums.totals().requests, 6);
+    }
+}

@@ -1,0 +1,139 @@
+//! Answers kept ready: what the summaries need of an hour or a day of access logs, in a form that
+//! can be merged.
+//!
+//! A roll-up covers rows by their `id`, not by their time: everything up to a watermark is in the
+//! roll-ups, whenever it says it happened, and everything after it is read from the table. So a
+//! row that comes late, or that someone loads beside the function, counts like any other, and an
+//! answer is exact as of the last stored row.
+//!
+//! [`fold`] reads what came after the watermark and adds segments: one per hour that occurs and
+//! per [`Part`]. It only inserts, which is all that the function's user may do. [`compact`] is the
+//! migrator's: it merges the segments of an hour, and the hours of a day that is over. [`view`]
+//! reads a window: whole days, whole hours, and rows where the window cuts an hour.
+
+pub mod addresses;
+pub mod compact;
+mod endpoint;
+pub mod fold;
+mod latency;
+pub mod sums;
+pub mod suspects;
+mod template;
+pub mod view;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::mysql::MySqlRow;
+use sqlx::{Error, Row as _};
+
+pub use addresses::Addresses;
+pub use endpoint::OfEndpoint;
+pub use sums::Sums;
+pub use suspects::Suspects;
+pub use template::template;
+
+use crate::time::Second;
+
+/// The form of the data in the tables. A change to what a [`Part`] holds needs another number: a
+/// function neither reads nor writes another one's, so both can serve while one replaces the other.
+pub const FORMAT: u8 = 1;
+
+/// Seconds in an hour.
+pub const HOUR: i64 = 3600;
+/// Seconds in a day.
+pub const DAY: i64 = 24 * HOUR;
+
+/// One row of `access_logs`, as far as summaries look at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Seconds since 1970.
+    pub second: i64,
+    pub ip_address: &'a str,
+    pub method: &'a str,
+    pub endpoint: &'a str,
+    pub status_code: u16,
+    /// Bytes.
+    pub response_size: u64,
+    /// Milliseconds.
+    pub response_time: Option<f64>,
+    pub user_agent: &'a str,
+}
+
+impl<'a> Request<'a> {
+    /// What [`Request::read`] reads, in this order.
+    pub const COLUMNS: &'static str = "timestamp, ip_address, method, endpoint, status_code, \
+         response_size, response_time_ms, user_agent";
+
+    pub fn read(row: &'a MySqlRow) -> Result<Self, Error> {
+        Ok(Self {
+            second: Second::new(row.try_get(0)?).epoch(),
+            ip_address: row.try_get(1)?,
+            method: row.try_get(2)?,
+            endpoint: row.try_get(3)?,
+            status_code: row.try_get(4)?,
+            response_size: row.try_get::<Option<u64>, _>(5)?.unwrap_or(0),
+            response_time: row.try_get(6)?,
+            user_agent: row.try_get::<Option<&str>, _>(7)?.unwrap_or_default(),
+        })
+    }
+
+    /// Minutes since 1970.
+    fn minute(&self) -> u32 {
+        u32::try_from(self.second.div_euclid(60)).unwrap_or(0)
+    }
+}
+
+/// One aspect of the traffic. An intent reads only the parts that it needs.
+pub trait Part: Default + Serialize + DeserializeOwned {
+    /// How the part is told from others in the table.
+    const NUMBER: u8;
+    /// Whether the segments of whole days tell all that is asked for.
+    const HAS_DAYS: bool = true;
+
+    /// Counts one request.
+    fn add(&mut self, request: &Request<'_>);
+
+    /// Counts what another one has counted.
+    fn merge(&mut self, other: Self);
+
+    /// Keeps a segment from growing with the number of attackers: what is least is summed up.
+    fn prune(&mut self);
+
+    /// Leaves out what nobody asks of a day that is over.
+    fn compact(&mut self) {}
+}
+
+/// All parts, of one hour.
+#[derive(Debug, Default)]
+pub struct Hour {
+    pub sums: Sums,
+    pub addresses: Addresses,
+    pub suspects: Suspects,
+    /// The first and last second of which there is a row.
+    pub extent: Option<(i64, i64)>,
+}
+
+/// Requests by the number of their hour since 1970.
+pub type Hours = BTreeMap<i64, Hour>;
+
+impl Hour {
+    pub fn add(&mut self, request: &Request<'_>) {
+        self.sums.add(request);
+        self.addresses.add(request);
+        self.suspects.add(request);
+        let (first, last) = self.extent.unwrap_or((request.second, request.second));
+        self.extent = Some((first.min(request.second), last.max(request.second)));
+    }
+}
+
+/// What a table holds of a part.
+pub fn encode<P: Part>(part: &P) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_allocvec(part)
+}
+
+/// Reads what [`encode`] wrote.
+pub fn decode<P: Part>(data: &[u8]) -> Result<P, postcard::Error> {
+    postcard::from_bytes(data)
+}

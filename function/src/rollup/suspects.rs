@@ -1,0 +1,341 @@
+//! Suspects: what addresses did that may belong to an attack. [`crate::threats`] judges it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Part, Request};
+use crate::detect::{self, Kind, Sightings, agent, login, payload, probe};
+use crate::time::Second;
+use crate::untrusted::shorten;
+
+/// More suspects than this in a segment and the least suspicious are dropped.
+const SUSPECTS: usize = 20_000;
+
+/// The suspects of some span of time, by address.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Suspects(pub HashMap<String, Suspect>);
+
+/// What one address did.
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Suspect {
+    /// Requests for what is not there or not for it.
+    pub misses: Option<Seen>,
+    /// By their paths' hash: whether only a probe asks for it.
+    pub missing: BTreeMap<u32, bool>,
+    /// Logins by minute since 1970.
+    pub logins: login::Attempts,
+    /// Logins that were refused.
+    pub refused: Option<Seen>,
+    /// Payloads in the endpoint or the user agent, by kind, and whether one was answered with a success.
+    pub payloads: BTreeMap<Kind, (Seen, bool)>,
+    /// Requests of attack tools.
+    pub tools: Option<Seen>,
+}
+
+/// How often something was seen, when, and some examples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    pub count: u64,
+    /// Seconds since 1970.
+    pub first: i64,
+    pub last: i64,
+    pub evidence: BTreeSet<String>,
+}
+
+impl Seen {
+    fn new(second: i64, evidence: &str) -> Self {
+        Self {
+            count: 1,
+            first: second,
+            last: second,
+            evidence: BTreeSet::from([shorten(evidence, detect::EVIDENCE_LENGTH)]),
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        for text in other.evidence {
+            if self.evidence.len() < detect::EVIDENCE {
+                self.evidence.insert(text);
+            }
+        }
+    }
+
+    fn again(&mut self, second: i64, evidence: &str) {
+        self.count += 1;
+        self.first = self.first.min(second);
+        self.last = self.last.max(second);
+        if self.evidence.len() < detect::EVIDENCE {
+            self.evidence
+                .insert(shorten(evidence, detect::EVIDENCE_LENGTH));
+        }
+    }
+
+    /// As a threat knows it.
+    pub fn sightings(self) -> Sightings {
+        Sightings {
+            count: self.count,
+            first: Second::from_epoch(self.first),
+            last: Second::from_epoch(self.last),
+            evidence: self.evidence,
+        }
+    }
+}
+
+fn see(seen: &mut Option<Seen>, second: i64, evidence: &str) {
+    match seen {
+        Some(seen) => seen.again(second, evidence),
+        None => *seen = Some(Seen::new(second, evidence)),
+    }
+}
+
+fn join(seen: &mut Option<Seen>, other: Option<Seen>) {
+    match (seen.as_mut(), other) {
+        (Some(seen), Some(other)) => seen.merge(other),
+        (None, other) => *seen = other,
+        (Some(_), None) => {}
+    }
+}
+
+impl Suspect {
+    fn merge(&mut self, other: Self) {
+        join(&mut self.misses, other.misses);
+        for (path, is_sensitive) in other.missing {
+            if self.missing.len() < probe::MOST_PATHS {
+                self.missing.insert(path, is_sensitive);
+            }
+        }
+        for (minute, logins) in other.logins {
+            let known = self.logins.entry(minute).or_default();
+            known.failures += logins.failures;
+            known.successes += logins.successes;
+        }
+        join(&mut self.refused, other.refused);
+        for (kind, (seen, answered)) in other.payloads {
+            match self.payloads.get_mut(&kind) {
+                Some((known, known_answered)) => {
+                    known.merge(seen);
+                    *known_answered |= answered;
+                }
+                None => {
+                    self.payloads.insert(kind, (seen, answered));
+                }
+            }
+        }
+        join(&mut self.tools, other.tools);
+    }
+
+    /// What makes it more suspect than another.
+    fn weight(&self) -> u64 {
+        let count = |seen: &Option<Seen>| seen.as_ref().map_or(0, |seen| seen.count);
+        let payloads: u64 = self.payloads.values().map(|(seen, _)| seen.count).sum();
+        (payloads + count(&self.tools)) * 100 + count(&self.refused) + count(&self.misses)
+    }
+
+    /// Nothing that a longer window could add up to a threat.
+    fn is_harmless(&self) -> bool {
+        self.payloads.is_empty()
+            && self.tools.is_none()
+            && self.missing.len() < 2
+            && !self.missing.values().any(|is_sensitive| *is_sensitive)
+            && self.refused.as_ref().is_none_or(|seen| seen.count < 2)
+    }
+}
+
+impl Part for Suspects {
+    const NUMBER: u8 = 3;
+
+    fn add(&mut self, request: &Request<'_>) {
+        let &Request {
+            second,
+            endpoint,
+            status_code,
+            user_agent,
+            ..
+        } = request;
+        let path = probe::path(endpoint);
+        let is_miss = probe::is_miss(status_code, path);
+        let is_success = (200..400).contains(&status_code);
+        let refused = matches!(status_code, 401 | 403);
+        let is_login = (refused || is_success) && login::is_login(endpoint);
+        let in_endpoint = payload::classify(endpoint);
+        let in_agent = payload::classify(user_agent);
+        let is_tool = agent::tool(user_agent).is_some();
+        if !(is_miss || is_login || is_tool || !in_endpoint.is_empty() || !in_agent.is_empty()) {
+            return;
+        }
+        let suspect = self.0.entry(request.ip_address.to_string()).or_default();
+        if is_miss {
+            see(&mut suspect.misses, second, path);
+            if suspect.missing.len() < probe::MOST_PATHS {
+                suspect
+                    .missing
+                    .insert(hash(path), probe::is_sensitive(path));
+            }
+        }
+        if is_login {
+            let minute = suspect.logins.entry(request.minute()).or_default();
+            if refused {
+                minute.failures += 1;
+                see(&mut suspect.refused, second, endpoint);
+            } else {
+                minute.successes += 1;
+            }
+        }
+        for (kinds, text) in [(in_endpoint, endpoint), (in_agent, user_agent)] {
+            for kind in kinds {
+                let answered = (200..300).contains(&status_code);
+                match suspect.payloads.get_mut(&kind) {
+                    Some((seen, any_answered)) => {
+                        seen.again(second, text);
+                        *any_answered |= answered;
+                    }
+                    None => {
+                        suspect
+                            .payloads
+                            .insert(kind, (Seen::new(second, text), answered));
+                    }
+                }
+            }
+        }
+        if is_tool {
+            see(&mut suspect.tools, second, user_agent);
+        }
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        if self.0.len() < other.0.len() {
+            std::mem::swap(self, &mut other);
+        }
+        for (address, suspect) in other.0 {
+            match self.0.get_mut(&address) {
+                Some(known) => known.merge(suspect),
+                None => {
+                    self.0.insert(address, suspect);
+                }
+            }
+        }
+    }
+
+    fn prune(&mut self) {
+        if self.0.len() <= SUSPECTS {
+            return;
+        }
+        let mut all: Vec<(String, Suspect)> = self.0.drain().collect();
+        all.sort_by(|(name, a), (other, b)| b.weight().cmp(&a.weight()).then(name.cmp(other)));
+        all.truncate(SUSPECTS);
+        self.0.extend(all);
+    }
+
+    fn compact(&mut self) {
+        self.0.retain(|_, suspect| !suspect.is_harmless());
+        for suspect in self.0.values_mut() {
+            // Without a refusal a login is no guess.
+            if suspect.refused.is_none() {
+                suspect.logins.clear();
+            }
+        }
+    }
+}
+
+/// FNV-1a: the same in every build, for it is stored.
+fn hash(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::{decode, encode};
+    use super::*;
+
+    fn request<'a>(
+        second: i64,
+        ip_address: &'a str,
+        endpoint: &'a str,
+        status_code: u16,
+        user_agent: &'a str,
+    ) -> Request<'a> {
+        Request {
+            second,
+            ip_address,
+            method: "GET",
+            endpoint,
+            status_code,
+            response_size: 0,
+            response_time: None,
+            user_agent,
+        }
+    }
+
+    fn some() -> Vec<Request<'static>> {
+        let mut requests = vec![
+            request(5, "192.0.2.1", "/", 200, "Mozilla/5.0"),
+            request(6, "192.0.2.2", "/items?id=1' OR '1'='1", 500, ""),
+            request(7, "192.0.2.2", "/items?id=2' OR '1'='1", 200, ""),
+            request(8, "192.0.2.3", "/", 200, "sqlmap/1.7"),
+            request(9, "192.0.2.4", "/lost", 404, ""),
+            request(9, "192.0.2.5", "/.env?x=1", 404, ""),
+        ];
+        requests.extend((0..40).map(|n| request(n, "192.0.2.6", "/login", 401, "")));
+        requests.push(request(100, "192.0.2.6", "/login", 302, ""));
+        requests
+    }
+
+    #[test]
+    fn only_suspects_are_kept() {
+        let mut suspects = Suspects::default();
+        for request in some() {
+            suspects.add(&request);
+        }
+        assert!(!suspects.0.contains_key("192.0.2.1"));
+        let (seen, answered) = &suspects.0["192.0.2.2"].payloads[&Kind::SqlInjection];
+        assert_eq!(
+            (seen.count, seen.first, seen.last, *answered),
+            (2, 6, 7, true)
+        );
+        assert_eq!(suspects.0["192.0.2.3"].tools.as_ref().unwrap().count, 1);
+        let guesser = &suspects.0["192.0.2.6"];
+        assert_eq!(guesser.refused.as_ref().unwrap().count, 40);
+        assert_eq!(
+            (guesser.logins[&0].failures, guesser.logins[&1].successes),
+            (40, 1)
+        );
+        suspects.compact();
+        assert!(!suspects.0.contains_key("192.0.2.4"), "one dead link");
+        assert!(suspects.0.contains_key("192.0.2.5"), "a sensitive path");
+    }
+
+    #[test]
+    fn merging_is_adding_and_survives_the_table() {
+        let (mut all, mut one, mut other) = (
+            Suspects::default(),
+            Suspects::default(),
+            Suspects::default(),
+        );
+        for (n, request) in some().into_iter().enumerate() {
+            all.add(&request);
+            if n % 2 == 0 { &mut one } else { &mut other }.add(&request);
+        }
+        one.merge(decode(&encode(&other).unwrap()).unwrap());
+        assert_eq!(one.0, all.0);
+    }
+
+    #[test]
+    fn the_worst_are_kept() {
+        let mut suspects = Suspects::default();
+        for number in 0..30_000_u32 {
+            let address = std::net::Ipv4Addr::from(number).to_string();
+            suspects.add(&request(0, &address, "/lost", 404, ""));
+        }
+        suspects.add(&request(0, "192.0.2.2", "/?id=1' OR '1'='1", 200, ""));
+        suspects.prune();
+        assert_eq!(suspects.0.len(), SUSPECTS);
+        assert!(suspects.0.contains_key("192.0.2.2"));
+    }
+}

@@ -1,0 +1,323 @@
+//! Reading a window: whole days and hours from the roll-ups, the rest from the rows.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::TryStreamExt as _;
+use sqlx::mysql::{MySql, MySqlConnection};
+use sqlx::{Connection as _, Error, Row as _, Transaction};
+
+use super::fold::{WORTHWHILE, fold};
+use super::{DAY, FORMAT, HOUR, Part, Request, decode};
+use crate::database::{is_forbidden, is_missing};
+use crate::fields;
+use crate::log::{self, Level};
+use crate::sql::Query;
+use crate::time::{Second, Window};
+
+/// What an answer may spend on folding before it is given.
+const FOLDING: Duration = Duration::from_secs(3);
+/// A window shorter than this has too few whole hours to look for.
+const SHORTEST: i64 = 3 * HOUR;
+
+/// The logs as they are at one moment.
+pub struct View<'c> {
+    transaction: Transaction<'c, MySql>,
+    /// Rows up to this id are in the roll-ups; nothing where those are not to be used.
+    watermark: Option<u64>,
+}
+
+/// What a window's ends are to the roll-ups. All in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: i64,
+    end: i64,
+    /// The hours that the ends are in.
+    first_hour: i64,
+    last_hour: i64,
+    /// The first and last whole day; the last is before the first where there is none.
+    first_day: i64,
+    last_day: i64,
+}
+
+impl Span {
+    fn new(window: &Window) -> Self {
+        let (start, end) = (window.start.epoch(), window.end.epoch());
+        let floor = |second: i64, width| second.div_euclid(width) * width;
+        Self {
+            start,
+            end,
+            first_hour: floor(start, HOUR),
+            last_hour: floor(end, HOUR),
+            first_day: floor(start + DAY - 1, DAY),
+            last_day: floor(end + 1, DAY) - DAY,
+        }
+    }
+
+    /// Whether the window has only a part of an hour.
+    fn cuts(&self, hour: i64) -> bool {
+        hour < self.start || hour + HOUR - 1 > self.end
+    }
+
+    /// The part of an hour that is in the window.
+    fn within(&self, hour: i64) -> (i64, i64) {
+        (hour.max(self.start), (hour + HOUR - 1).min(self.end))
+    }
+}
+
+impl<'c> View<'c> {
+    /// Folds what has come to be worth it, then holds everything as it is.
+    pub async fn open(connection: &'c mut MySqlConnection) -> Result<Self, Error> {
+        match fold(WORTHWHILE, FOLDING, connection).await {
+            Err(error) if is_absent(&error) => {}
+            folded => drop(folded?),
+        }
+        let mut transaction = connection
+            .begin_with("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+            .await?;
+        let watermark = watermark(&mut transaction).await?;
+        Ok(Self {
+            transaction,
+            watermark,
+        })
+    }
+
+    /// Lets go of it.
+    pub async fn close(self) -> Result<(), Error> {
+        self.transaction.commit().await
+    }
+
+    /// The width in seconds of at most `most` buckets of a window's series: whole hours where the
+    /// roll-ups are read.
+    pub fn width(window: &Window, most: i64) -> i64 {
+        let width = window.bucket(most);
+        if is_by_hour(window) {
+            width.max(HOUR)
+        } else {
+            width
+        }
+    }
+
+    /// Counts everything in the window into `part`.
+    pub async fn gather<P: Part>(&mut self, part: &mut P, window: &Window) -> Result<(), Error> {
+        let span = Span::new(window);
+        let rows = match self.watermark {
+            Some(watermark) if is_by_hour(window) => {
+                let cut = self.segments(part, &span).await?;
+                remaining_rows(&span, watermark, &cut)
+            }
+            _ => all_rows(&span),
+        };
+        self.rows(part, rows).await
+    }
+
+    /// Counts the rows of exactly one endpoint.
+    pub async fn endpoint<P: Part>(
+        &mut self,
+        part: &mut P,
+        window: &Window,
+        endpoint: &str,
+    ) -> Result<(), Error> {
+        let mut query = all_rows(&Span::new(window));
+        query
+            .push(" AND endpoint = ")
+            .push_bind(endpoint.to_string());
+        self.rows(part, query).await
+    }
+
+    async fn rows<P: Part>(&mut self, part: &mut P, mut query: Query) -> Result<(), Error> {
+        let query = query.build();
+        let mut rows = query.fetch(&mut *self.transaction);
+        while let Some(row) = rows.try_next().await? {
+            part.add(&Request::read(&row)?);
+        }
+        Ok(())
+    }
+
+    /// Counts the segments in the window, and answers the hours whose rows must be read instead.
+    async fn segments<P: Part>(&mut self, part: &mut P, span: &Span) -> Result<Vec<i64>, Error> {
+        // An hour that the window cuts can be used all the same where all its rows are inside.
+        let mut cut: BTreeMap<i64, (bool, Vec<P>)> = BTreeMap::new();
+        let mut query = segments::<P>(span);
+        let query = query.build();
+        let mut rows = query.fetch(&mut *self.transaction);
+        while let Some(row) = rows.try_next().await? {
+            let second = |index: usize| row.try_get(index).map(|at| Second::new(at).epoch());
+            let (hours, start): (u16, i64) = (row.try_get(0)?, second(1)?);
+            let (first, last) = (second(2)?, second(3)?);
+            let read = || decode::<P>(row.try_get(4)?).map_err(|error| Error::Decode(error.into()));
+            if hours == 1 && span.cuts(start) {
+                let (is_inside, segments) = cut.entry(start).or_insert((true, Vec::new()));
+                *is_inside &= first >= span.start && last <= span.end;
+                if *is_inside {
+                    segments.push(read()?);
+                }
+            } else {
+                part.merge(read()?);
+            }
+        }
+        let mut instead = Vec::new();
+        for (hour, (is_inside, segments)) in cut {
+            if is_inside {
+                for segment in segments {
+                    part.merge(segment);
+                }
+            } else {
+                instead.push(hour);
+            }
+        }
+        Ok(instead)
+    }
+}
+
+/// Whether a window is long enough to hold whole hours.
+fn is_by_hour(window: &Window) -> bool {
+    window.seconds() >= SHORTEST
+}
+
+/// A schema of before the roll-ups, or one that someone else made.
+fn is_absent(error: &Error) -> bool {
+    is_missing(error) || is_forbidden(error)
+}
+
+/// How far the roll-ups can be relied on; nothing where they can't be.
+async fn watermark(connection: &mut MySqlConnection) -> Result<Option<u64>, Error> {
+    match last_range(connection).await {
+        Err(error) if is_absent(&error) => Ok(None),
+        Ok(Some((_, false))) => {
+            log::write(
+                Level::Warn,
+                "the roll-ups do not fit the rows and are not used; make them again with: wmctl maintain --rebuild",
+                fields! {},
+            );
+            Ok(None)
+        }
+        last => last.map(|last| last.map(|(watermark, _)| watermark)),
+    }
+}
+
+/// Whether the roll-ups fit the rows.
+pub async fn stands(connection: &mut MySqlConnection) -> Result<bool, Error> {
+    Ok(last_range(connection)
+        .await?
+        .is_none_or(|(_, stands)| stands))
+}
+
+/// The last folded id, and whether its row is still there. If not, rows were removed or replaced
+/// behind the roll-ups.
+async fn last_range(connection: &mut MySqlConnection) -> Result<Option<(u64, bool)>, Error> {
+    let row = sqlx::query(
+        "SELECT to_id, to_timestamp IS NULL OR EXISTS (SELECT 1 FROM access_logs \
+         WHERE id = to_id AND timestamp = to_timestamp) AS stands \
+         FROM access_rollup_ranges WHERE format = ? ORDER BY to_id DESC LIMIT 1",
+    )
+    .bind(FORMAT)
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)? != 0)))
+        .transpose()
+}
+
+/// The segments of a part that a span touches.
+fn segments<P: Part>(span: &Span) -> Query {
+    let mut query = Query::new("");
+    let mut either = false;
+    let mut add = |hours: u16, in_day: &[bool], from: i64, to: i64| {
+        for in_day in in_day.iter().filter(|_| from <= to) {
+            query.push(if either { " UNION ALL " } else { "" });
+            either = true;
+            query
+                .push("SELECT hours, start, first_seen, last_seen, data FROM access_rollups WHERE format = ")
+                .push_bind(FORMAT)
+                .push(" AND part = ")
+                .push_bind(P::NUMBER)
+                .push(" AND hours = ")
+                .push_bind(hours)
+                .push(" AND in_day = ")
+                .push_bind(*in_day)
+                .push(" AND start BETWEEN ")
+                .push_bind(Second::from_epoch(from).sql())
+                .push(" AND ")
+                .push_bind(Second::from_epoch(to).sql());
+        }
+    };
+    let &Span {
+        first_hour,
+        last_hour,
+        first_day,
+        last_day,
+        ..
+    } = span;
+    if first_day > last_day || !P::HAS_DAYS {
+        add(1, &[false, true], first_hour, last_hour);
+    } else {
+        add(24, &[false], first_day, last_day);
+        add(1, &[false], first_day, last_day + DAY - HOUR);
+        add(1, &[false, true], first_hour, first_day - HOUR);
+        add(1, &[false, true], last_day + DAY, last_hour);
+    }
+    query
+}
+
+/// Every row in the span.
+fn all_rows(span: &Span) -> Query {
+    let mut query = Query::new("");
+    select_rows(&mut query, (span.start, span.end));
+    query
+}
+
+/// Rows of the hours that were left out, and what is not folded yet.
+fn remaining_rows(span: &Span, watermark: u64, cut: &[i64]) -> Query {
+    let mut query = Query::new("");
+    for hour in cut {
+        select_rows(&mut query, span.within(*hour));
+        query
+            .push(" AND id <= ")
+            .push_bind(watermark)
+            .push(" UNION ALL ");
+    }
+    select_rows(&mut query, (span.start, span.end));
+    query.push(" AND id > ").push_bind(watermark);
+    query
+}
+
+fn select_rows(query: &mut Query, (first, last): (i64, i64)) {
+    query
+        .push("SELECT ")
+        .push(Request::COLUMNS)
+        .push(" FROM access_logs WHERE timestamp BETWEEN ")
+        .push_bind(Second::from_epoch(first).sql())
+        .push(" AND ")
+        .push_bind(Second::from_epoch(last).sql());
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn span(start: &str, end: &str) -> Span {
+        Span::new(&Window {
+            start: Second::parse(start).unwrap(),
+            end: Second::parse(end).unwrap(),
+        })
+    }
+
+    #[test]
+    fn whole_days_and_the_hours_beside_them() {
+        let at = |text: &str| Second::parse(text).unwrap().epoch();
+        let whole = span("2025-03-01 00:00:00", "2025-03-02 23:59:59");
+        assert_eq!(whole.first_day, at("2025-03-01 00:00:00"));
+        assert_eq!(whole.last_day, at("2025-03-02 00:00:00"));
+        assert!(!whole.cuts(whole.first_hour) && !whole.cuts(whole.last_hour));
+
+        let cut = span("2025-03-01 00:00:01", "2025-03-03 00:00:00");
+        assert_eq!(cut.first_day, at("2025-03-02 00:00:00"));
+        assert_eq!(cut.last_day, at("2025-03-02 00:00:00"));
+        assert!(cut.cuts(cut.first_hour) && cut.cuts(cut.last_hour));
+        assert_eq!(cut.within(cut.last_hour).1, at("2025-03-03 00:00:00"));
+
+        let short = span("2025-03-01 22:30:00", "2025-03-02 03:00:00");
+        assert!(short.first_day > short.last_day);
+    }
+}
