@@ -22,7 +22,7 @@ impl Binaries {
     pub fn build() -> Self {
         // Apart: what only an example needs must not become part of the functions.
         for which in ["--bins", "--examples"] {
-            let cargo = option_env!("CARGO").unwrap_or("cargo");
+            let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
             let arguments = [
                 "build",
                 "--package",
@@ -31,7 +31,7 @@ impl Binaries {
                 "function",
                 which,
             ];
-            let status = Command::new(cargo).args(arguments).status();
+            let status = Command::new(&cargo).args(arguments).status();
             assert!(status.expect("cargo runs").success(), "cargo build {which}");
         }
         // This benchmark is target/release/deps/speed-….
