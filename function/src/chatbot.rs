@@ -111,11 +111,7 @@ impl State {
         name: &mut Option<&'static str>,
     ) -> Result<Answer, Refusal> {
         if event.method() != "POST" {
-            return Err(Refusal::new(
-                405,
-                "method_not_allowed",
-                "Only POST is answered here.",
-            ));
+            return Err(Refusal::method_not_allowed());
         }
         let body = event.body(self.limits.payload)?;
         let key = event.header("x-api-key").unwrap_or_default();
@@ -126,11 +122,7 @@ impl State {
                 .await
                 .map_err(Refusal::no_secrets)?
         {
-            return Err(Refusal::new(
-                401,
-                "unauthorized",
-                "The header x-api-key is missing or wrong.",
-            ));
+            return Err(Refusal::unauthorized());
         }
         let (intent, given) = request::read(&body)?;
         *name = Some(intent.name);
@@ -181,7 +173,7 @@ impl State {
                 // A store that the server stopped has left nothing; one that was given up may have.
                 Failure::Late(cause) if !repeatable => return Err(lost(cause)),
                 Failure::Late(cause) | Failure::Stopped(cause) => {
-                    return Err(too_slow(intent, cause));
+                    return Err(Refusal::query_timeout(intent.writes).because(cause));
                 }
                 Failure::Internal(cause) => return Err(Refusal::internal(cause)),
             }
@@ -247,15 +239,6 @@ fn lost(cause: String) -> Refusal {
             .into(),
         ..Refusal::unavailable(cause)
     }
-}
-
-fn too_slow(intent: &Intent, cause: String) -> Refusal {
-    let error = if intent.writes {
-        "The database took too long to store the row; try again shortly."
-    } else {
-        "The query took too long; choose a shorter window or more filters."
-    };
-    Refusal::new(503, "query_timeout", error).because(cause)
 }
 
 /// Writes the request's line, which is its metric too.

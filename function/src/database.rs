@@ -18,6 +18,10 @@ pub const PING: Duration = Duration::from_secs(1);
 /// Longer idle than this, the sandbox may have been frozen and its connection may be dead.
 const TRUSTED_IDLE: Duration = Duration::from_secs(2);
 
+/// Whatever the server's defaults are: a transaction sees one moment, and waits for no lock for long.
+const SESSION: &str =
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET innodb_lock_wait_timeout = 3";
+
 /// Connects as the given user; `schema` selects one, where it must exist already.
 pub async fn connect(
     target: &Target,
@@ -43,7 +47,8 @@ pub async fn connect(
     if let Some(schema) = schema {
         options = options.database(schema);
     }
-    within(CONNECT, options.connect()).await
+    // Rare, and large: not to be a part of every invocation's future.
+    Box::pin(within(CONNECT, options.connect())).await
 }
 
 /// A future's result, or an I/O error once `time` is over.
@@ -131,7 +136,10 @@ impl Database {
         .map_err(Unready::Database)?;
         // Without it a query goes on in the server after its caller has gone.
         let query_seconds = deadline.query_seconds();
-        let statement = format!("{}; SELECT CONNECTION_ID()", limit(query_seconds));
+        let statement = format!(
+            "{SESSION}; {}; SELECT CONNECTION_ID()",
+            limit(query_seconds)
+        );
         let row = sqlx::raw_sql(AssertSqlSafe(statement)).fetch_one(&mut connection);
         let row = within(deadline.patience(PING), row).await;
         let id = row.and_then(|row| row.try_get_unchecked(0));

@@ -77,18 +77,11 @@ impl Event {
 
     /// The body's bytes, refused where they are more than `most`.
     pub fn body(&self, most: usize) -> Result<Vec<u8>, Refusal> {
-        let too_large = || {
-            Refusal::new(
-                413,
-                "payload_too_large",
-                format!("The body is longer than {most} bytes."),
-            )
-        };
         let text: String = read(&self.body).unwrap_or_default();
         let bytes = if read(&self.is_base64_encoded) == Some(true) {
             // Refused before decoding where it must be too long: three bytes come from four.
             if text.len() / 4 > most / 3 + 1 {
-                return Err(too_large());
+                return Err(Refusal::payload_too_large(most));
             }
             // What is not base64 is not JSON either, and is refused as such once the key is known.
             STANDARD.decode(text).unwrap_or_default()
@@ -96,7 +89,7 @@ impl Event {
             text.into_bytes()
         };
         if bytes.len() > most {
-            Err(too_large())
+            Err(Refusal::payload_too_large(most))
         } else {
             Ok(bytes)
         }

@@ -15,6 +15,21 @@ pub struct Detail {
 /// The most faults that one answer names: a body can hold a hundred thousand.
 pub const MOST_DETAILS: usize = 20;
 
+/// Every code of a [`Refusal`].
+pub const CODES: [&str; 11] = [
+    "invalid_json",
+    "invalid_request",
+    "unknown_intent",
+    "invalid_parameters",
+    "unauthorized",
+    "method_not_allowed",
+    "payload_too_large",
+    "internal_error",
+    "database_unavailable",
+    "secrets_unavailable",
+    "query_timeout",
+];
+
 /// An answer that is not a success.
 #[derive(Debug, Clone)]
 pub struct Refusal {
@@ -55,6 +70,30 @@ impl Refusal {
             details,
             ..Self::new(400, "invalid_parameters", error)
         }
+    }
+
+    pub fn method_not_allowed() -> Self {
+        Self::new(405, "method_not_allowed", "Only POST is answered here.")
+    }
+
+    pub fn payload_too_large(most: usize) -> Self {
+        let error = format!("The body is longer than {most} bytes.");
+        Self::new(413, "payload_too_large", error)
+    }
+
+    pub fn unauthorized() -> Self {
+        let error = "The header x-api-key is missing or wrong.";
+        Self::new(401, "unauthorized", error)
+    }
+
+    /// The server took too long. A store that it stopped has stored nothing.
+    pub fn query_timeout(writes: bool) -> Self {
+        let error = if writes {
+            "The database took too long to store the row; try again shortly."
+        } else {
+            "The query took too long; choose a shorter window or more filters."
+        };
+        Self::new(503, "query_timeout", error)
     }
 
     /// Something that only the operator can mend.

@@ -25,6 +25,7 @@ pub async fn insert(
     specs: &'static [Param],
     call: Call<'_>,
 ) -> Result<Answer, Fault> {
+<<<<<<< HEAD
     let (id, duplicate) = match call.params.text("idempotency_key") {
         None => (
             insert_row(table, specs, call.params, call.connection).await?,
@@ -32,6 +33,15 @@ pub async fn insert(
         ),
         Some(key) => match insert_once(table, specs, key, call.params, call.connection).await {
             Err(error) if is_duplicate(&error) => (first(table, key, call.connection).await?, true),
+=======
+    let Call {
+        params, connection, ..
+    } = call;
+    let (id, duplicate) = match params.text("idempotency_key") {
+        None => (insert_row(table, specs, params, connection).await?, false),
+        Some(key) => match insert_once(table, specs, key, params, connection).await {
+            Err(error) if is_duplicate(&error) => (first(table, key, connection).await?, true),
+>>>>>>> main
             inserted => (inserted?, false),
         },
     };

@@ -38,6 +38,8 @@ impl Second {
         let value = if let Ok(value) = PrimitiveDateTime::parse(text, FORMAT) {
             value
         } else {
+            // The parser takes any byte between date and time.
+            matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' ')).then_some(())?;
             let value = OffsetDateTime::parse(text, &Rfc3339)
                 .ok()?
                 .checked_to_offset(UtcOffset::UTC)?;
@@ -56,7 +58,7 @@ impl Second {
     /// Moved by `seconds`, stopping at the ends of time.
     #[must_use]
     pub fn plus(self, seconds: i64) -> Self {
-        Self(self.0.saturating_add(Duration::seconds(seconds)))
+        Self::new(self.0.saturating_add(Duration::seconds(seconds)))
     }
 
     /// Seconds since 1970.
@@ -178,6 +180,7 @@ mod tests {
             "2025-02-30 00:00:00",
             "2025-01-31 24:00:00",
             "2025-01-31T23:59:59",
+            "2025-01-31x23:59:59Z",
             "31.01.2025 10:00:00",
             " 2025-01-31 23:59:59",
             "0999-01-01 00:00:00",
@@ -185,6 +188,13 @@ mod tests {
         ] {
             assert_eq!(Second::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_end_of_time_is_a_whole_second_too() {
+        let end = Second::from_epoch(i64::MAX);
+        assert_eq!(end, at("9999-12-31 23:59:59"));
+        assert_eq!(end.plus(1), end);
     }
 
     #[test]

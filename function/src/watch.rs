@@ -103,7 +103,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn ask(&mut self, secrets: &mut Secrets, deadline: &Deadline) -> Result<State, Error> {
-        match within(QUESTION, self.state(secrets, deadline)).await {
+        match within(QUESTION, Box::pin(self.state(secrets, deadline))).await {
             // Refused, for too many connections perhaps: it is there, and that was the question.
             Err(Error::Database(_)) => Ok(State::Working),
             other => other,

@@ -9,13 +9,23 @@ use std::thread;
 pub struct Request {
     pub method: String,
     pub path: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The header of that name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|(known, _)| known == name);
+        header.map(|(_, value)| value.as_str())
+    }
 }
 
 /// What it gets.
 pub struct Reply {
     pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
@@ -51,7 +61,7 @@ fn converse(stream: TcpStream, handler: &dyn Fn(Request) -> Option<Reply>) -> Op
         let reply = handler(read(&mut reader)?)?;
         let mut head = format!("HTTP/1.1 {} Status\r\n", reply.status);
         for (name, value) in &reply.headers {
-            head.extend([name, ": ", value, "\r\n"]);
+            head.extend([name.as_str(), ": ", value, "\r\n"]);
         }
         head.extend([
             "Content-Length: ",
@@ -65,24 +75,35 @@ fn converse(stream: TcpStream, handler: &dyn Fn(Request) -> Option<Reply>) -> Op
 }
 
 fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+    // Headers are bytes; what is not UTF-8 in them matters to no one here.
     let line = |reader: &mut BufReader<TcpStream>| {
-        let mut text = String::new();
-        (reader.read_line(&mut text).ok()? > 0).then(|| text.trim_end().to_string())
+        let mut text = Vec::new();
+        let count = reader.read_until(b'\n', &mut text).ok()?;
+        (count > 0).then(|| {
+            String::from_utf8_lossy(&text)
+                .trim_end_matches(['\r', '\n'])
+                .to_string()
+        })
     };
     let first = line(reader)?;
     let mut words = first.split(' ');
     let (method, path) = (words.next()?.to_string(), words.next()?.to_string());
     let mut length = 0;
     let mut chunked = false;
+    let mut headers = Vec::new();
     loop {
-        let header = line(reader)?.to_ascii_lowercase();
+        let header = line(reader)?;
         if header.is_empty() {
             break;
         }
-        if let Some(value) = header.strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
+        let (name, value) = header.split_once(':')?;
+        let (name, value) = (name.to_ascii_lowercase(), value.trim().to_string());
+        match name.as_str() {
+            "content-length" => length = value.parse().ok()?,
+            "transfer-encoding" => chunked = value.contains("chunked"),
+            _ => {}
         }
-        chunked |= header.starts_with("transfer-encoding:") && header.contains("chunked");
+        headers.push((name, value));
     }
     let mut body = Vec::new();
     if chunked {
@@ -100,5 +121,10 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
         body.resize(length, 0);
         reader.read_exact(&mut body).ok()?;
     }
-    Some(Request { method, path, body })
+    Some(Request {
+        method,
+        path,
+        headers,
+        body,
+    })
 }

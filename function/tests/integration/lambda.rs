@@ -47,14 +47,14 @@ impl Function {
                 let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
                 let mut reply = Reply::new(200, event);
                 reply.headers = vec![
-                    ("Lambda-Runtime-Aws-Request-Id", INVOCATION.into()),
-                    ("Lambda-Runtime-Trace-Id", TRACE.into()),
+                    ("Lambda-Runtime-Aws-Request-Id".into(), INVOCATION.into()),
+                    ("Lambda-Runtime-Trace-Id".into(), TRACE.into()),
                     (
-                        "Lambda-Runtime-Deadline-Ms",
+                        "Lambda-Runtime-Deadline-Ms".into(),
                         deadline.as_millis().to_string(),
                     ),
                     (
-                        "Lambda-Runtime-Invoked-Function-Arn",
+                        "Lambda-Runtime-Invoked-Function-Arn".into(),
                         "arn:aws:lambda:us-east-1:000000000000:function:test".into(),
                     ),
                 ];

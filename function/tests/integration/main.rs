@@ -11,7 +11,10 @@
     reason = "a test that cannot go on must fail"
 )]
 
+mod conformance;
+mod document;
 mod figures;
+mod fuzz;
 mod hostile;
 mod http;
 mod lambda;

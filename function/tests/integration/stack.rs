@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::conformance;
 use crate::http::{Reply, serve};
 use crate::lambda::Function;
 use crate::server::{ADMINISTRATOR, ADMINISTRATOR_PASSWORD, Server};
@@ -39,11 +40,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Every answer to every test keeps to the contract's document.
     pub fn of(outcome: Result<Value, Value>) -> Self {
         let response = outcome.expect("no function error");
         let body = serde_json::from_str(response["body"].as_str().expect("a body")).expect("JSON");
+        let status = response["statusCode"].as_u64().expect("a status");
+        conformance::check(status, &body);
         Self {
-            status: response["statusCode"].as_u64().expect("a status"),
+            status,
             response,
             body,
         }
@@ -66,6 +70,11 @@ impl Stack {
         let secrets = Arc::new(Mutex::new(Secrets::default()));
         let shared = Arc::clone(&secrets);
         let address = serve(move |request| {
+            let target = request.header("x-amz-target")?;
+            assert_eq!(
+                target, "secretsmanager.GetSecretValue",
+                "nothing else is allowed"
+            );
             let arn = serde_json::from_slice::<Value>(&request.body).ok()?["SecretId"]
                 .as_str()?
                 .to_string();
@@ -82,7 +91,7 @@ impl Stack {
                         .to_string(),
                 ),
             };
-            reply.headers = vec![("Content-Type", "application/x-amz-json-1.1".into())];
+            reply.headers = vec![("Content-Type".into(), "application/x-amz-json-1.1".into())];
             Some(reply)
         });
         let variables = [

@@ -95,7 +95,7 @@ impl Facts {
         }
         if kinds.is_empty() && probe::is_miss(row.status_code, path) {
             self.misses += 1;
-            if (self.missing.len() as u64) < probe::MOST_PATHS {
+            if self.missing.len() < probe::MOST_PATHS {
                 self.missing.insert(path.to_string());
             }
         }

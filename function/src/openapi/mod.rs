@@ -1,25 +1,36 @@
 //! The contract as an `OpenAPI` 3.1 document, made from the table that the validator uses.
 
+mod answers;
+mod examples;
+
 use serde_json::{Map, Value, json};
 
 use crate::contract::{Intent, Kind, Param};
+use crate::fault::{CODES, MOST_DETAILS};
 use crate::intents::{INTENTS, names};
 use crate::settings::Limits;
 use crate::time;
 
 /// The whole document.
 pub fn document() -> Value {
-    let mut schemas: Map<String, Value> = INTENTS
-        .into_iter()
-        .map(|intent| (intent.name.to_string(), params(intent)))
-        .collect();
+    let mut schemas = Map::new();
+    for intent in INTENTS {
+        schemas.insert(intent.name.into(), params(intent));
+    }
+    for intent in INTENTS {
+        schemas.insert(format!("{}_answer", intent.name), answers::data(intent));
+    }
+    schemas.insert("time".into(), time_given());
     schemas.insert("success".into(), success());
     schemas.insert("error".into(), error());
-    let answer = |description: &str, schema: &str| {
-        let reference = format!("#/components/schemas/{schema}");
-        json!({ "description": description, "content": { "application/json": { "schema": { "$ref": reference } } } })
-    };
     let intents = INTENTS.map(|intent| format!("{}: {}", intent.name, intent.about));
+    let mut responses = json!({ "200": response("Done.", "success", examples::successes()) });
+    for (status, description) in REFUSALS {
+        responses[status] = response(description, "error", examples::refusals(status));
+    }
+    responses["405"]["headers"] = json!({
+        "Allow": { "description": "What is answered here.", "schema": { "type": "string", "const": "POST" } },
+    });
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -35,19 +46,9 @@ pub fn document() -> Value {
             "security": [{ "api_key": [] }],
             "requestBody": {
                 "required": true,
-                "content": { "application/json": { "schema": request() } },
+                "content": { "application/json": { "schema": request(), "examples": examples::requests() } },
             },
-            "responses": {
-                "200": answer("Done.", "success"),
-                "400": answer("Not JSON, unknown intent, or a refused parameter.", "error"),
-                "401": answer("The API key is missing or wrong.", "error"),
-                "403": answer("Refused by the gateway: the API key is missing, unknown or disabled.", "error"),
-                "405": answer("Not POST.", "error"),
-                "413": answer("The body is too long.", "error"),
-                "429": answer("Too many requests; slow down.", "error"),
-                "500": answer("An internal error.", "error"),
-                "503": answer("The database cannot be reached or took too long; try again.", "error"),
-            },
+            "responses": responses,
         } } },
         "components": {
             "securitySchemes": { "api_key": { "type": "apiKey", "in": "header", "name": "x-api-key" } },
@@ -56,13 +57,51 @@ pub fn document() -> Value {
     })
 }
 
+/// Statuses of what is not a success; 403 and 429 are the gateway's own, in the same shape.
+const REFUSALS: [(&str, &str); 8] = [
+    (
+        "400",
+        "Not JSON, not an object, an unknown intent, or a refused parameter.",
+    ),
+    ("401", "The API key is missing or wrong."),
+    (
+        "403",
+        "Refused by the gateway: the API key is missing, unknown or disabled.",
+    ),
+    ("405", "Not POST."),
+    ("413", "The body is too long."),
+    ("429", "Too many requests; slow down."),
+    ("500", "An internal error."),
+    (
+        "503",
+        "The database or the secrets cannot be reached, or a query took too long; try again.",
+    ),
+];
+
+fn response(description: &str, schema: &str, examples: Value) -> Value {
+    let reference = format!("#/components/schemas/{schema}");
+    let content = json!({ "schema": { "$ref": reference }, "examples": examples });
+    json!({ "description": description, "content": { "application/json": content } })
+}
+
 /// As it is kept in `openapi.json`.
 pub fn text() -> String {
     format!("{:#}\n", document())
 }
 
-/// The request's body. The gateway's models are draft-04, so only what both drafts know is here.
+/// The request's body. The gateway's models are draft-04 and leave later keywords out: to them the
+/// parameters are any object, and the function says what is wrong with them, in detail.
 fn request() -> Value {
+    let each = INTENTS.map(|intent| {
+        let params = format!("#/components/schemas/{}", intent.name);
+        let mut schema = json!({
+            "properties": { "intent": { "const": intent.name }, "params": { "$ref": params } },
+        });
+        if intent.params.iter().any(|spec| spec.required) {
+            schema["required"] = json!(["params"]);
+        }
+        schema
+    });
     json!({
         "type": "object",
         "required": ["intent"],
@@ -71,6 +110,24 @@ fn request() -> Value {
             "params": { "type": "object" },
         },
         "additionalProperties": false,
+        "dependentSchemas": { "intent": { "oneOf": each } },
+    })
+}
+
+/// A time as a caller may write it: dates that exist, with or without an offset.
+fn time_given() -> Value {
+    let long = "(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])";
+    let short = "(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)";
+    let february = "02-(?:0[1-9]|1[0-9]|2[0-8])";
+    let leap =
+        "(?:[1-9][0-9](?:0[48]|[2468][048]|[13579][26])|(?:[2468][048]|[13579][26])00)-02-29";
+    let date = format!("(?:[1-9][0-9]{{3}}-(?:{long}|{short}|{february})|{leap})");
+    let clock = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]";
+    let offset = r"(?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])";
+    json!({
+        "type": "string",
+        "description": format!("Given as {}.", time::EXPECTED),
+        "pattern": format!("^{date}(?: {clock}|[ Tt]{clock}{offset})$"),
     })
 }
 
@@ -125,11 +182,11 @@ fn property(spec: &Param) -> Value {
             spec.about.to_string(),
         ),
         Kind::Time => (
-            json!({ "type": "string" }),
+            json!({ "$ref": "#/components/schemas/time" }),
             format!("{} Give {}.", spec.about, time::EXPECTED),
         ),
         Kind::Address => (
-            json!({ "type": "string" }),
+            json!({ "type": "string", "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] }),
             format!("{} IPv4 or IPv6.", spec.about),
         ),
         Kind::Limit => {
@@ -148,41 +205,53 @@ fn property(spec: &Param) -> Value {
 }
 
 fn success() -> Value {
+    let data = INTENTS
+        .map(|intent| json!({ "$ref": format!("#/components/schemas/{}_answer", intent.name) }));
     json!({
         "type": "object",
         "required": ["request_id", "success", "data"],
         "properties": {
             "request_id": { "type": "string", "format": "uuid" },
-            "success": { "type": "boolean", "enum": [true] },
-            "data": { "type": "object" },
+            "success": { "type": "boolean", "const": true },
+            "data": { "anyOf": data },
         },
+        "additionalProperties": false,
     })
 }
 
 fn error() -> Value {
+    let detail = json!({
+        "type": "object",
+        "required": ["field", "expected", "received", "example"],
+        "properties": {
+            "field": { "type": "string", "description": "What was refused." },
+            "expected": { "type": "string", "description": "What is taken, in words." },
+            "received": { "description": "What came instead: shortened, lists and objects by kind alone." },
+            "example": { "description": "A value that is taken." },
+        },
+        "additionalProperties": false,
+    });
     json!({
         "type": "object",
-        "required": ["request_id", "success", "error"],
+        "required": ["request_id", "success", "error", "code"],
         "properties": {
-            "request_id": { "type": "string" },
-            "success": { "type": "boolean", "enum": [false] },
+            "request_id": { "type": "string", "format": "uuid" },
+            "success": { "type": "boolean", "const": false },
             "error": { "type": "string", "description": "One sentence." },
-            "code": { "type": "string", "description": "Stable, in snake case." },
+            "code": {
+                "type": "string",
+                "pattern": "^[a-z]+(_[a-z]+)*$",
+                "description": format!("Stable. The function's own are {}; the gateway has some more.", CODES.join(", ")),
+            },
             "details": {
                 "type": "array",
                 "description": "What was refused and how to mend it.",
-                "items": {
-                    "type": "object",
-                    "required": ["field", "expected", "received", "example"],
-                    "properties": {
-                        "field": { "type": "string" },
-                        "expected": { "type": "string" },
-                        "received": {},
-                        "example": {},
-                    },
-                },
+                "minItems": 1,
+                "maxItems": MOST_DETAILS,
+                "items": detail,
             },
         },
+        "additionalProperties": false,
     })
 }
 
@@ -212,8 +281,15 @@ mod tests {
         let keys: Vec<&String> = schema.as_object().unwrap().keys().collect();
         assert_eq!(
             keys,
-            ["type", "required", "properties", "additionalProperties"]
+            [
+                "type",
+                "required",
+                "properties",
+                "additionalProperties",
+                "dependentSchemas"
+            ]
         );
+        assert_eq!(schema["properties"]["params"], json!({ "type": "object" }));
         assert_eq!(
             schema["properties"]["intent"]["enum"]
                 .as_array()
