@@ -25,15 +25,6 @@ pub async fn insert(
     specs: &'static [Param],
     call: Call<'_>,
 ) -> Result<Answer, Fault> {
-<<<<<<< HEAD
-    let (id, duplicate) = match call.params.text("idempotency_key") {
-        None => (
-            insert_row(table, specs, call.params, call.connection).await?,
-            false,
-        ),
-        Some(key) => match insert_once(table, specs, key, call.params, call.connection).await {
-            Err(error) if is_duplicate(&error) => (first(table, key, call.connection).await?, true),
-=======
     let Call {
         params, connection, ..
     } = call;
@@ -41,7 +32,6 @@ pub async fn insert(
         None => (insert_row(table, specs, params, connection).await?, false),
         Some(key) => match insert_once(table, specs, key, params, connection).await {
             Err(error) if is_duplicate(&error) => (first(table, key, connection).await?, true),
->>>>>>> main
             inserted => (inserted?, false),
         },
     };
