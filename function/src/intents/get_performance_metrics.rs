@@ -145,23 +145,6 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
             max_response_time_ms: totals.slowest.map(tidy),
         }
     };
-<<<<<<< HEAD
-    Answer::new(
-        1,
-        &Metrics {
-            window,
-            total_requests: totals.requests,
-            response_time_ms: latency.distribution(),
-            error_rate: percent(totals.errors, totals.requests),
-            requests_per_second: tidy(float(totals.requests) / float(seconds)),
-            issues,
-            by_endpoint,
-            truncated: !(all_issues && all_endpoints),
-            bucket_seconds: width,
-            series: window.buckets(width).map(bucket).collect(),
-        },
-    )
-=======
     let metrics = Metrics {
         window,
         total_requests: totals.requests,
@@ -175,7 +158,6 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
         series: window.buckets(width).map(bucket).collect(),
     };
     Answer::new(1, &metrics)
->>>>>>> main
 }
 
 /// One endpoint's sums: of all requests that `by_endpoint` calls so, or of one request's target

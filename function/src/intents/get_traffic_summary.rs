@@ -98,39 +98,6 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
             bytes: totals.bytes,
         }
     };
-<<<<<<< HEAD
-    Answer::new(
-        1,
-        &Summary {
-            window,
-            total_requests: totals.requests,
-            error_count: totals.errors,
-            unique_ips: addresses.distinct(),
-            total_bytes: totals.bytes,
-            avg_response_time_ms: totals.mean_time().map(tidy),
-            error_rate: percent(totals.errors, totals.requests),
-            status_classes,
-            methods: sums
-                .methods
-                .iter()
-                .map(|(method, requests)| (method.as_str().into(), *requests))
-                .collect(),
-            top_endpoints: endpoints
-                .into_iter()
-                .map(|(endpoint, requests)| Endpoint { endpoint, requests })
-                .collect(),
-            top_ips: visits
-                .into_iter()
-                .map(|(ip_address, requests)| Address {
-                    ip_address,
-                    requests,
-                })
-                .collect(),
-            bucket_seconds: width,
-            series: window.buckets(width).map(bucket).collect(),
-        },
-    )
-=======
     let summary = Summary {
         window,
         total_requests: totals.requests,
@@ -160,7 +127,6 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
         series: window.buckets(width).map(bucket).collect(),
     };
     Answer::new(1, &summary)
->>>>>>> main
 }
 
 /// The names with the most requests, the busiest first.
