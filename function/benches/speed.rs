@@ -10,6 +10,8 @@
 // Of the tests' own modules only some is needed here.
 #![allow(dead_code)]
 
+#[path = "../tests/integration/conformance.rs"]
+mod conformance;
 #[path = "speed/deployment.rs"]
 mod deployment;
 #[path = "../tests/integration/http.rs"]

@@ -15,12 +15,14 @@ use crate::time::Second;
 /// Removes every roll-up, so that folding begins anew. For rows that were removed or replaced
 /// behind them.
 pub async fn clear(connection: &mut MySqlConnection) -> Result<(), Error> {
-    // The ranges first: without them no segment is looked at.
-    for table in ["access_rollup_ranges", "access_rollups"] {
-        let statement = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
-        sqlx::raw_sql(statement).execute(&mut *connection).await?;
+    let mut transaction = connection.begin().await?;
+    for statement in [
+        "DELETE FROM access_rollup_ranges",
+        "DELETE FROM access_rollups",
+    ] {
+        sqlx::raw_sql(statement).execute(&mut *transaction).await?;
     }
-    Ok(())
+    transaction.commit().await
 }
 
 /// Forgets what is older than `bound`: its rows were dropped.

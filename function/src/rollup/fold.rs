@@ -83,8 +83,15 @@ async fn chunk(tail: Tail, connection: &mut MySqlConnection) -> Result<u64, Erro
         .execute(&mut *connection)
         .await?;
     let mut transaction = connection.begin().await?;
+    // Locked until the end: nobody may clear the roll-ups meanwhile, or has folded further.
+    let last: Option<u64> = sqlx::query_scalar(
+        "SELECT to_id FROM access_rollup_ranges WHERE format = ? ORDER BY to_id DESC LIMIT 1 LOCK IN SHARE MODE",
+    )
+    .bind(FORMAT)
+    .fetch_optional(&mut *transaction)
+    .await?;
     let upto = settled(tail, &mut transaction).await?;
-    if upto <= tail.watermark {
+    if last.unwrap_or(0) != tail.watermark || upto <= tail.watermark {
         return Ok(0);
     }
     // First of all, so that others who would fold the same wait here, and then leave it.

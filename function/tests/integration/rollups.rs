@@ -225,3 +225,51 @@ fn what_is_past_its_retention_is_dropped() {
         (&json!([]), &json!([]))
     );
 }
+
+#[test]
+fn many_at_once_count_each_row_once() {
+    let (stack, _) = Stack::ready();
+    let plan = Plan {
+        rows: 9000,
+        attacks: false,
+        ..Plan::new(8)
+    };
+    let all = window(START, START + 8 * DAY);
+    std::thread::scope(|scope| {
+        for third in 0..3 {
+            let (stack, plan) = (&stack, &plan);
+            scope.spawn(move || {
+                let rows = plan.accesses().enumerate();
+                let rows = rows.filter(|(n, _)| n % 3 == third).map(|(_, row)| row);
+                for statement in inserts(rows, 100) {
+                    stack.execute(&statement);
+                }
+            });
+        }
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let chatbot = stack.chatbot(&[]);
+                let mut last = 0;
+                for _ in 0..15 {
+                    let found = total(&chatbot, &all);
+                    assert!(found >= last, "{found} after {last}");
+                    last = found;
+                }
+            });
+        }
+        scope.spawn(|| {
+            for round in 0..6 {
+                if round == 3 {
+                    let rebuild = json!({ "action": "rebuild" });
+                    stack.migrator(&[]).invoke(&rebuild).unwrap();
+                }
+                stack.maintain();
+            }
+        });
+    });
+    let expected = u64::try_from(plan.accesses().count()).unwrap();
+    let chatbot = stack.chatbot(&[]);
+    assert_eq!(total(&chatbot, &all), expected);
+    stack.maintain();
+    assert_eq!(total(&chatbot, &all), expected);
+}
