@@ -91,7 +91,7 @@ pub fn cursor(data: &[u8]) {
         assert_eq!(Cursor::read(&text, &format!("{selection}.")), None);
         let at = rest.first().map_or(0, |at| usize::from(*at) % text.len());
         // Any change of the version, the fingerprint or the length is noticed.
-        if at < 2 || at > 23 {
+        if !(2..=23).contains(&at) {
             let mut changed = text.into_bytes();
             changed[at] = if changed[at] == b'z' { b'y' } else { b'z' };
             let changed = String::from_utf8_lossy(&changed);

@@ -19,8 +19,10 @@ pub const PING: Duration = Duration::from_secs(1);
 const TRUSTED_IDLE: Duration = Duration::from_secs(2);
 
 /// Whatever the server's defaults are: a transaction sees one moment, and waits for no lock for long.
-const SESSION: &str =
-    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET innodb_lock_wait_timeout = 3";
+/// Idle for a quarter of an hour, a connection is closed: its sandbox may never thaw, and the server
+/// holds only so many.
+const SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+                       SET innodb_lock_wait_timeout = 3, wait_timeout = 900";
 
 /// Connects as the given user; `schema` selects one, where it must exist already.
 pub async fn connect(
@@ -134,7 +136,7 @@ impl Database {
             other => other,
         }
         .map_err(Unready::Database)?;
-        // Without it a query goes on in the server after its caller has gone.
+        // Without a limit a query goes on in the server after its caller has gone.
         let query_seconds = deadline.query_seconds();
         let statement = format!(
             "{SESSION}; {}; SELECT CONNECTION_ID()",

@@ -70,12 +70,12 @@ fn pick(names: &'static [&'static str], value: &Json) -> Option<&'static str> {
     names.iter().find(|name| **name == text).copied()
 }
 
-/// JSON knows one kind of number: 10.0 is a whole one too.
+/// JSON knows one kind of number: 10.0 is a whole one too, up to where numbers have gaps.
 fn whole(value: &Json) -> Option<i64> {
     value.as_i64().or_else(|| {
         let number = value
             .as_f64()
-            .filter(|n| n.fract() == 0.0 && n.abs() < 9e15)?;
+            .filter(|n| n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_991.0)?;
         // In range and without a fraction, so nothing is lost.
         #[allow(clippy::cast_possible_truncation)]
         Some(number as i64)
@@ -346,6 +346,17 @@ mod tests {
                 .len(),
             3
         );
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_as_floats() {
+        assert_eq!(whole(&json!(10.0)), Some(10));
+        assert_eq!(
+            whole(&json!(9_007_199_254_740_991.0)),
+            Some(9_007_199_254_740_991)
+        );
+        assert_eq!(whole(&json!(9_007_199_254_740_992.0)), None);
+        assert_eq!(whole(&json!(0.5)), None);
     }
 
     #[test]

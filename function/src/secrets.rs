@@ -206,7 +206,7 @@ impl Secrets {
         match &self.keys {
             Source::Plain(text) => Ok(Keys::from_plain(text.expose_secret())),
             Source::Arn(arn) => {
-                let text = in_time(deadline, self.vault.read(arn)).await?;
+                let text = in_time(deadline, Box::pin(self.vault.read(arn))).await?;
                 Keys::from_json(text.expose_secret())
             }
         }
@@ -219,7 +219,7 @@ impl Secrets {
         }
         let login = match &self.login {
             Source::Plain(login) => login.clone(),
-            Source::Arn(arn) => in_time(deadline, self.vault.login(arn)).await?,
+            Source::Arn(arn) => in_time(deadline, Box::pin(self.vault.login(arn))).await?,
         };
         Ok(self.login_kept.value.insert(login).clone())
     }
@@ -235,7 +235,7 @@ impl Secrets {
         if !self.login_kept.may_refresh(Instant::now()) {
             return Ok(None);
         }
-        let login = in_time(deadline, self.vault.login(arn)).await?;
+        let login = in_time(deadline, Box::pin(self.vault.login(arn))).await?;
         Ok(Some(self.login_kept.value.insert(login).clone()))
     }
 }

@@ -1,101 +1,156 @@
 //! User agents that attack tools send by themselves.
 
-/// Names that stand for themselves: found as a whole word, in any case.
+/// Names that stand for themselves: found as a whole word, in any case. Sorted.
 const TOOLS: &[&str] = &[
-    "sqlmap",
-    "nikto",
-    "nmap",
-    "masscan",
-    "zgrab",
-    "gobuster",
-    "dirbuster",
-    "dirb",
-    "dirsearch",
-    "wfuzz",
-    "ffuf",
-    "feroxbuster",
-    "hydra",
-    "medusa",
-    "patator",
     "acunetix",
-    "nessus",
-    "openvas",
-    "w3af",
-    "arachni",
-    "burp",
-    "burpsuite",
-    "burpcollaborator",
-    "zaproxy",
-    "owasp zap",
-    "metasploit",
-    "havij",
-    "wpscan",
-    "joomscan",
-    "droopescan",
-    "whatweb",
-    "commix",
-    "xsser",
-    "xsstrike",
-    "nuclei",
-    "jaeles",
-    "dalfox",
-    "skipfish",
-    "netsparker",
-    "invicti",
     "appscan",
-    "fimap",
-    "golismero",
-    "vega",
-    "wapiti",
-    "webshag",
-    "grabber",
-    "sqlninja",
-    "bbqsql",
-    "jsql",
-    "pangolin",
-    "dotdotpwn",
-    "thc-hydra",
-    "morfeus",
-    "zmeu",
-    "httpx",
-    "katana",
-    "subfinder",
     "aquatone",
-    "gospider",
-    "rustscan",
+    "arachni",
+    "bbqsql",
+    "blackwidow",
+    "burp",
+    "burpcollaborator",
+    "burpsuite",
+    "cmsmap",
+    "commix",
     "crackmapexec",
-    "whisker",
-    "paros",
-    "webinspect",
-    "brutus",
+    "crlfuzz",
+    "dalfox",
+    "davtest",
+    "dirb",
+    "dirbuster",
+    "dirsearch",
+    "dotdotpwn",
+    "droopescan",
+    "feroxbuster",
+    "ffuf",
+    "fimap",
+    "gobuster",
+    "goldeneye",
+    "golismero",
+    "gospider",
+    "hakrawler",
+    "havij",
+    "interactsh",
+    "invicti",
+    "jaeles",
+    "joomscan",
+    "jsql",
     "l9explore",
     "l9tcpid",
+    "masscan",
+    "metasploit",
+    "morfeus",
+    "naabu",
+    "nessus",
+    "netsparker",
+    "nikto",
+    "nmap",
+    "nosqlmap",
+    "nuclei",
+    "openvas",
+    "owasp",
+    "padbuster",
+    "pangolin",
+    "paramspider",
+    "patator",
+    "projectdiscovery",
+    "recon-ng",
+    "rustscan",
+    "skipfish",
+    "slowhttptest",
+    "slowloris",
+    "sn1per",
+    "sqlmap",
+    "sqlninja",
+    "sqlsus",
+    "subfinder",
+    "sublist3r",
+    "thc-hydra",
+    "theharvester",
+    "tplmap",
+    "vbscan",
+    "w3af",
+    "wafw00f",
+    "wapiti",
+    "webinspect",
+    "webshag",
+    "wfuzz",
+    "whatweb",
+    "whisker",
+    "wpscan",
+    "xsser",
+    "xsstrike",
+    "zaproxy",
+    "zgrab",
+    "zmeu",
 ];
 
-/// Words that are someone's honest name too: they count only in front of a version.
+/// Names that are someone's honest name too: they count only in front of a version, in brackets
+/// or alone. Sorted.
 const WITH_VERSION: &[&str] = &[
-    "medusa", "vega", "grabber", "httpx", "katana", "hydra", "burp", "paros", "brutus",
+    "amass", "arjun", "brutus", "goby", "grabber", "hoic", "httpx", "hulk", "hydra", "katana",
+    "loic", "medusa", "meg", "paros", "vega", "xray", "zap",
 ];
+
+/// The longest name.
+const LONGEST: usize = 16;
 
 /// The tool that a user agent names.
 pub fn tool(user_agent: &str) -> Option<&'static str> {
-    let agent = user_agent.to_ascii_lowercase();
-    TOOLS.iter().copied().find(|name| {
-        agent.match_indices(name).any(|(at, _)| {
-            let before = agent[..at].chars().next_back();
-            let after = agent[at + name.len()..].chars().next();
-            let ends = |side: Option<char>| {
-                side.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '-' && c != '_')
-            };
-            let versioned = after == Some('/')
-                || (agent.len() == name.len())
-                || agent.contains(&format!("({name})"));
-            // "python-httpx/0.27" is a library, "httpx/1.2" a scanner: hence no dash before a name,
-            // while "nmap-scripting-engine" and the like may go on after it.
-            let goes_on = after == Some('-') && !WITH_VERSION.contains(name);
-            ends(before) && (ends(after) || goes_on) && (!WITH_VERSION.contains(name) || versioned)
-        })
+    let bytes = user_agent.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let length = bytes[at..]
+            .iter()
+            .take_while(|byte| is_part(**byte))
+            .count();
+        if length > 0 {
+            let word = &bytes[at..at + length];
+            let after = bytes.get(at + length).copied();
+            let before = at.checked_sub(1).map(|before| bytes[before]);
+            // What ffuf calls itself.
+            if bytes[at..].starts_with(b"Fuzz Faster U Fool") {
+                return Some("ffuf");
+            }
+            if let Some(name) = named(word) {
+                return Some(name);
+            }
+            let bracketed = before == Some(b'(') && after == Some(b')');
+            let alone = length == bytes.len();
+            if (after == Some(b'/') || bracketed || alone)
+                && let Some(name) = find(WITH_VERSION, word)
+            {
+                return Some(name);
+            }
+        }
+        at += length.max(1);
+    }
+    None
+}
+
+/// What belongs to a word: "python-httpx" is a library, "httpx" a scanner.
+fn is_part(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+/// A word that is a name or goes on after one, as "nmap-nse" and "DirBuster-1.0" do.
+fn named(word: &[u8]) -> Option<&'static str> {
+    find(TOOLS, word).or_else(|| {
+        let end = word.iter().position(|byte| matches!(byte, b'-' | b'_'))?;
+        find(TOOLS, &word[..end])
     })
+}
+
+fn find(names: &'static [&'static str], word: &[u8]) -> Option<&'static str> {
+    let mut lower = [0; LONGEST];
+    let lower = lower.get_mut(..word.len())?;
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    let at = names
+        .binary_search_by(|name| name.as_bytes().cmp(lower))
+        .ok()?;
+    names.get(at).copied()
 }
 
 #[cfg(test)]
@@ -129,9 +184,24 @@ mod tests {
                 "DirBuster-1.0-RC1 (http://www.owasp.org/index.php/Category:OWASP_DirBuster_Project)",
                 "dirbuster",
             ),
-            ("Fuzz Faster U Fool v2.0 ffuf", "ffuf"),
+            ("Fuzz Faster U Fool v2.1.0-dev", "ffuf"),
+            (
+                "httpx - Open-source project (github.com/projectdiscovery/httpx)",
+                "projectdiscovery",
+            ),
+            ("Mozilla/5.0 (compatible; acunetix-wvs)", "acunetix"),
+            ("w3af.org", "w3af"),
+            ("OWASP ZAP/2.14", "owasp"),
+            ("MEDUSA/1.0", "medusa"),
         ] {
             assert_eq!(tool(agent), Some(name), "{agent}");
+        }
+    }
+
+    #[test]
+    fn names_are_sorted_and_fit() {
+        for names in [TOOLS, WITH_VERSION] {
+            assert!(names.is_sorted() && names.iter().all(|name| name.len() <= LONGEST));
         }
     }
 

@@ -51,6 +51,22 @@ impl Visits {
         self.minutes.values().copied().max().unwrap_or(0)
     }
 
+    /// The busiest minute of the median day, where there are enough days to speak of a habit.
+    fn daily_peak(&self) -> u32 {
+        let mut days: BTreeMap<u32, u32> = BTreeMap::new();
+        for (minute, requests) in &self.minutes {
+            let peak = days.entry(minute / DAY).or_default();
+            *peak = (*requests).max(*peak);
+        }
+        let mut peaks: Vec<u32> = days.into_values().collect();
+        peaks.sort_unstable();
+        if peaks.len() < 3 {
+            0
+        } else {
+            peaks[peaks.len() / 2]
+        }
+    }
+
     /// The usual number of requests in a minute that has any: the median of those below `least`.
     /// Nothing where there are too few to tell.
     fn usual(&self, least: u32) -> Option<u64> {
@@ -97,18 +113,24 @@ const LONG: usize = 120;
 pub struct Site {
     /// The busiest minute of a busy address, by the median of them.
     peak: u64,
+    /// The busiest minute that an address has on most of its days: what the site bears daily.
+    daily: u64,
 }
 
 impl Site {
     /// From the visits of all addresses.
     pub fn new<'a>(all: impl Iterator<Item = &'a Visits>) -> Self {
-        let busy = all.filter(|visits| visits.requests >= LEAST_REQUESTS);
-        let mut peaks: Vec<u32> = busy.map(Visits::peak).collect();
+        let (mut peaks, mut daily) = (Vec::new(), 0);
+        for visits in all.filter(|visits| visits.requests >= LEAST_REQUESTS) {
+            peaks.push(visits.peak());
+            daily = daily.max(visits.daily_peak());
+        }
         peaks.sort_unstable();
         // Of two, the quieter: the other may be the flood.
         let middle = peaks.len().saturating_sub(1) / 2;
         Self {
             peak: peaks.get(middle).copied().map_or(0, u64::from),
+            daily: u64::from(daily),
         }
     }
 }
@@ -130,7 +152,11 @@ pub fn judge(own: &Visits, from: u32, site: &Site) -> Option<Burst> {
         .filter(|count| **count >= least)
         .count()
         >= LONG;
-    if (long || peak < site.peak.saturating_mul(4)) && !alone {
+    if (long || peak * 2 < site.peak.saturating_mul(5)) && !alone {
+        return None;
+    }
+    // Little more than what another does every night is no burst for the site.
+    if peak * 3 < site.daily * 4 {
         return None;
     }
     if own
@@ -180,7 +206,7 @@ mod tests {
         visits
     }
 
-    const SITE: Site = Site { peak: 20 };
+    const SITE: Site = Site { peak: 20, daily: 0 };
 
     #[test]
     fn parts_add_up() {
@@ -226,7 +252,7 @@ mod tests {
         let checker = visits((0..1440).map(|minute| (minute, 60)));
         assert_eq!(judge(&checker, 0, &Site::default()), None);
         let office = visits((0..480).map(|minute| (minute, 80 + minute % 60)));
-        assert_eq!(judge(&office, 0, &Site { peak: 5 }), None);
+        assert_eq!(judge(&office, 0, &Site { peak: 5, daily: 0 }), None);
     }
 
     #[test]
@@ -234,7 +260,17 @@ mod tests {
         let night = |day| (0..10).map(move |minute| (day * DAY + 120 + minute + day % 3 * 20, 500));
         assert_eq!(judge(&visits((0..5).flat_map(night)), 4 * DAY, &SITE), None);
         // Where busy addresses are as busy as this, it is nothing special.
-        assert_eq!(judge(&visits(night(0)), 0, &Site { peak: 200 }), None);
+        assert_eq!(
+            judge(
+                &visits(night(0)),
+                0,
+                &Site {
+                    peak: 250,
+                    daily: 0
+                }
+            ),
+            None
+        );
     }
 
     #[test]
@@ -245,6 +281,15 @@ mod tests {
             visits([(0, 900)]),
         ];
         assert_eq!(Site::new(all.iter()).peak, 100);
-        assert_eq!(Site::new([].iter()).peak, 0);
+        assert_eq!(Site::new([].iter()), Site::default());
+        let nightly = visits((0..3).map(|day| (day * DAY, 300)));
+        let site = Site::new([nightly, visits([(7, 900)])].iter());
+        assert_eq!(site.daily, 300);
+        // Another job as busy as that is nothing new to the site; a flood is.
+        assert_eq!(
+            judge(&visits([(9, 350)]), 0, &Site { peak: 0, ..site }),
+            None
+        );
+        assert!(judge(&visits([(9, 900)]), 0, &Site { peak: 0, ..site }).is_some());
     }
 }

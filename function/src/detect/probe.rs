@@ -39,66 +39,154 @@ impl Sweep {
     /// a scanner meets little else, or asks for what only scanners ask for.
     pub fn is_scan(self) -> bool {
         let mostly_missing = self.misses * 2 >= self.requests;
-        let often_missing = self.misses * 5 >= self.requests;
+        let often_missing = self.misses * 3 >= self.requests;
+        let at_times_missing = self.misses * 20 >= self.requests;
         (self.missing_paths >= 20 && mostly_missing)
             || (self.missing_paths >= 12
                 && mostly_missing
                 && self.sensitive_paths * 4 >= self.missing_paths)
             || (self.sensitive_paths >= LEAST_PATHS && often_missing)
+            // Someone among many behind one address.
+            || (self.sensitive_paths >= 20 && at_times_missing)
     }
 }
 
-const SENSITIVE: [&str; 40] = [
-    "/.env",
-    "/.git",
-    "/.svn",
-    "/.hg",
-    "/.aws",
-    "/.ssh",
-    "/.htaccess",
-    "/.htpasswd",
-    "/.ds_store",
-    "/.well-known/../",
-    "/wp-admin",
-    "/wp-login",
-    "/wp-content",
-    "/wp-config",
-    "/wp-includes",
-    "/xmlrpc.php",
-    "/phpmyadmin",
-    "/pma",
-    "/adminer",
-    "/phpinfo",
-    "/cgi-bin",
-    "/server-status",
-    "/actuator",
-    "/manager/html",
-    "/solr",
-    "/jenkins",
-    "/console",
-    "/_profiler",
-    "/telescope",
-    "/vendor/phpunit",
-    "/shell",
-    "/cmd",
-    "/backup",
-    "/dump",
-    "/database",
-    "/db.",
-    "/config.",
-    "/admin",
-    "/setup.php",
-    "/install.php",
-];
-const SENSITIVE_ENDINGS: [&str; 12] = [
-    ".sql", ".bak", ".old", ".zip", ".tar.gz", ".php", ".asp", ".aspx", ".jsp", ".cgi", ".swp", "~",
+/// Segments of paths, without what follows a first dot. Sorted, as are the others.
+const SEGMENTS: [&str; 49] = [
+    "_cat",
+    "_ignition",
+    "_profiler",
+    "actuator",
+    "admin",
+    "adminer",
+    "administrator",
+    "axis2",
+    "backup",
+    "backups",
+    "boaform",
+    "cgi-bin",
+    "cmd",
+    "console",
+    "cpanel",
+    "dbadmin",
+    "druid",
+    "dump",
+    "eval-stdin",
+    "hnap1",
+    "htdocs",
+    "hudson",
+    "invoker",
+    "jenkins",
+    "jmx-console",
+    "manager",
+    "myadmin",
+    "mysqladmin",
+    "owa",
+    "phpinfo",
+    "phpmy",
+    "phpmyadmin",
+    "phpunit",
+    "pma",
+    "server-info",
+    "server-status",
+    "shell",
+    "solr",
+    "sqlmanager",
+    "struts",
+    "struts2-showcase",
+    "telescope",
+    "web-console",
+    "web-inf",
+    "webdav",
+    "wp-admin",
+    "wp-config",
+    "wp-login",
+    "xmlrpc",
 ];
 
-/// Whether only someone who looks for weaknesses asks for a path that is not there.
+/// Names that scripts have which only probes ask for, whatever language they are in.
+const SCRIPTS: [&str; 33] = [
+    "adm",
+    "admin",
+    "admin-login",
+    "administrator",
+    "alfa",
+    "backup",
+    "backups",
+    "c99",
+    "cmd",
+    "config",
+    "configuration",
+    "credentials",
+    "database",
+    "db",
+    "docker-compose",
+    "dockerfile",
+    "dump",
+    "eval",
+    "info",
+    "install",
+    "localconfig",
+    "phpinfo",
+    "r57",
+    "secrets",
+    "settings",
+    "setup",
+    "shell",
+    "test",
+    "upload",
+    "uploader",
+    "webshell",
+    "wso",
+    "www",
+];
+
+/// What a file is called that was never meant to be served.
+const ENDINGS: [&str; 12] = [
+    ".sql", ".bak", ".old", ".orig", ".save", ".swp", "~", ".tar.gz", ".tgz", ".sqlite", ".pem",
+    ".cgi",
+];
+
+/// Whether only someone who looks for weaknesses asks for a path that is not there. Dead links to
+/// pages that once were, in whatever language, are not that.
 pub fn is_sensitive(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
-    SENSITIVE.iter().any(|part| path.contains(part))
-        || SENSITIVE_ENDINGS.iter().any(|end| path.ends_with(end))
+    let mut segments = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .peekable();
+    while let Some(segment) = segments.next() {
+        let hidden = segment.starts_with('.') && segment != ".well-known";
+        let (stem, extension) = segment.split_once('.').unwrap_or((segment, ""));
+        let script = matches!(
+            extension,
+            "php" | "asp" | "aspx" | "jsp" | "pl" | "action" | "do"
+        );
+        let archive = matches!(
+            extension,
+            "zip"
+                | "rar"
+                | "7z"
+                | "tar"
+                | "gz"
+                | "json"
+                | "yml"
+                | "yaml"
+                | "xml"
+                | "ini"
+                | "env"
+                | "txt"
+        );
+        if hidden
+            || SEGMENTS.binary_search(&stem).is_ok()
+            || (script || archive) && SCRIPTS.binary_search(&stem).is_ok()
+            || script && stem.starts_with("wp-")
+            || segments.peek().is_none() && ENDINGS.iter().any(|end| segment.ends_with(end))
+        {
+            return true;
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -191,6 +279,22 @@ mod tests {
                 && is_sensitive("/old/site.SQL")
                 && is_sensitive("/phpMyAdmin/")
         );
-        assert!(!is_sensitive("/products/42") && !is_sensitive("/images/logo.png"));
+        assert!(
+            is_sensitive("/.env") && is_sensitive("/backup.zip") && is_sensitive("/wp-cron.php")
+        );
+        assert!(SEGMENTS.is_sorted() && SCRIPTS.is_sorted());
+        for path in [
+            "/products/42",
+            "/images/logo.png",
+            "/archive/12.php",
+            "/wp-content/uploads/2019/a.jpg",
+            "/blog/database-design",
+            "/recipes/shellfish",
+            "/.well-known/security.txt",
+            "/favicon.ico",
+            "/test",
+        ] {
+            assert!(!is_sensitive(path), "{path}");
+        }
     }
 }

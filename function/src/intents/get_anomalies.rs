@@ -1,6 +1,6 @@
 //! `get_anomalies`: errors that are not as they used to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -78,11 +78,17 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
         known_from,
         first: bucket(window.start),
         last: bucket(window.end),
+        a_day: 86_400 / width,
     };
+    let young = codes
+        .iter()
+        .filter(|(_, buckets)| buckets.range(..frame.first).next().is_none());
+    let young: Vec<&str> = young.map(|(code, _)| code.raw()).collect();
+    let old = seen_before(&young, window.start.plus(-HISTORY), call.connection).await?;
     let least = call.params.number("min_severity").unwrap_or(0.0);
     let mut anomalies: Vec<Anomaly> = Vec::new();
     for (error_code, buckets) in codes {
-        for finding in unusual::judge(&buckets, frame)
+        for finding in unusual::judge(&buckets, frame, old.contains(&error_code))
             .into_iter()
             .filter(|finding| finding.score >= least)
         {
@@ -162,6 +168,25 @@ async fn tallies(
     Ok((codes, known_from))
 }
 
+/// Those of the codes that occurred before a time: codes that are rare rather than new.
+async fn seen_before(
+    codes: &[&str],
+    time: Second,
+    connection: &mut MySqlConnection,
+) -> Result<BTreeSet<Untrusted>, Fault> {
+    if codes.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let mut query = Query::new("SELECT DISTINCT error_code FROM error_logs WHERE error_code IN ");
+    sql::list(&mut query, codes.iter().map(ToString::to_string));
+    query.push(" AND timestamp < ").push_bind(time.sql());
+    let rows = query.build().fetch_all(connection).await?;
+    Ok(rows
+        .iter()
+        .map(|row| get(row, "error_code"))
+        .collect::<Result<_, _>>()?)
+}
+
 /// The first error of the bucket in which it began.
 async fn first_seen(
     error_code: &Untrusted,
@@ -202,12 +227,10 @@ fn explain(finding: Finding, width: i64) -> String {
             format!("{observed} errors within {span}, where about {expected} are usual.")
         }
         Kind::NewErrorCode => {
-            format!("{observed} errors with a code that did not occur in the seven days before.")
+            format!("{observed} errors with a code that never occurred before.")
         }
         Kind::SeveritySurge => {
-            format!(
-                "The mean severity is {observed}, where {expected} was usual in the seven days before."
-            )
+            format!("The mean severity rose to {observed}, where {expected} is usual.")
         }
     }
 }

@@ -29,14 +29,16 @@ pub fn data(intent: &Intent) -> Value {
 fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     let required: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
     let properties: Map<String, Value> = members
-        .iter()
-        .map(|(name, schema)| ((*name).into(), schema.clone()))
+        .into_iter()
+        .map(|(name, schema)| (name.into(), schema))
         .collect();
     json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
 }
 
 fn list(items: Value, about: &str) -> Value {
-    json!({ "type": "array", "description": about, "items": items })
+    let mut schema = json!({ "type": "array", "description": about });
+    schema["items"] = items;
+    schema
 }
 
 fn count(about: &str) -> Value {

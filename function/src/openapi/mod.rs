@@ -80,7 +80,8 @@ const REFUSALS: [(&str, &str); 8] = [
 
 fn response(description: &str, schema: &str, examples: Value) -> Value {
     let reference = format!("#/components/schemas/{schema}");
-    let content = json!({ "schema": { "$ref": reference }, "examples": examples });
+    let mut content = json!({ "schema": { "$ref": reference } });
+    content["examples"] = examples;
     json!({ "description": description, "content": { "application/json": content } })
 }
 

@@ -34,14 +34,20 @@ fn everything(changes: &[(&str, &str)]) -> (Stack, Vec<Map<String, Value>>, Stri
     refused(&wrong);
     // Values that the database itself refuses; the second is quoted in its error.
     stack.execute("ALTER TABLE error_logs MODIFY file_path VARCHAR(1)");
-    let mut long = stored;
-    long["idempotency_key"] = Value::Null;
-    long.as_object_mut().unwrap().remove("idempotency_key");
-    long["file_path"] = MARKER.into();
-    assert_eq!(ask(&chatbot, "store_error_log", long.clone()).status, 500);
+    let mut refused_row = stored;
+    refused_row["idempotency_key"] = Value::Null;
+    refused_row
+        .as_object_mut()
+        .unwrap()
+        .remove("idempotency_key");
+    refused_row["file_path"] = MARKER.into();
+    assert_eq!(
+        ask(&chatbot, "store_error_log", refused_row.clone()).status,
+        500
+    );
     stack.execute("ALTER TABLE error_logs MODIFY file_path VARCHAR(1024) CHARACTER SET latin1");
-    long["file_path"] = format!("日{MARKER}").into();
-    assert_eq!(ask(&chatbot, "store_error_log", long).status, 500);
+    refused_row["file_path"] = format!("日{MARKER}").into();
+    assert_eq!(ask(&chatbot, "store_error_log", refused_row).status, 500);
     chatbot.invoke(&json!({ "wmctl": "health" })).unwrap();
     let log = chatbot.end();
     let lines = log

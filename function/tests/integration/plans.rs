@@ -84,6 +84,11 @@ fn every_query_has_its_index() {
     for statement in inserts(plan.accesses(), 2000).chain(inserts(errors.errors(), 2000)) {
         stack.execute(&statement);
     }
+    // An anomaly, so that the queries about one are asked.
+    let unheard_of = vec!["('2025-03-05 12:00:00', 'ERROR', 'NEW', 'text')"; 20].join(",");
+    stack.execute(&format!(
+        "INSERT INTO error_logs (timestamp, log_level, error_code, error_message) VALUES {unheard_of}"
+    ));
     stack.maintain();
     stack.execute("ANALYZE TABLE access_logs, error_logs, access_rollups, access_rollup_ranges");
     stack

@@ -88,6 +88,10 @@ fn carry(from: &TcpStream, to: &TcpStream, line: Arc<Line>, answers: bool) {
                 break;
             }
         }
+        // That one side has gone is not told either.
+        while *line.fate.lock().unwrap() == Fate::Silent {
+            thread::park();
+        }
         let _ = from.shutdown(Shutdown::Both);
         let _ = to.shutdown(Shutdown::Both);
     });

@@ -30,6 +30,8 @@ pub struct Stack {
 struct Secrets {
     values: HashMap<String, Value>,
     reads: HashMap<String, usize>,
+    /// One whose readers are left without an answer.
+    silent: Option<String>,
 }
 
 /// What the gateway hands back, taken apart.
@@ -80,6 +82,12 @@ impl Stack {
                 .to_string();
             let mut secrets = shared.lock().unwrap();
             *secrets.reads.entry(arn.clone()).or_default() += 1;
+            if secrets.silent.as_ref() == Some(&arn) {
+                drop(secrets);
+                loop {
+                    std::thread::park();
+                }
+            }
             let mut reply = match secrets.values.get(&arn) {
                 Some(value) => Reply::new(
                     200,
@@ -149,6 +157,11 @@ impl Stack {
             .unwrap()
             .values
             .insert(arn.into(), value);
+    }
+
+    /// Leaves whoever asks for this secret without an answer, until it is set to none.
+    pub fn silence(&self, arn: Option<&str>) {
+        self.secrets.lock().unwrap().silent = arn.map(Into::into);
     }
 
     /// Takes a secret away.

@@ -1,6 +1,7 @@
 //! Folds rows into what the judges ask for, day by day, and judges windows of days.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use function::detect::unusual::{self, Buckets, Frame, Tally};
@@ -18,6 +19,12 @@ pub struct Facts {
     tools: u64,
 }
 
+/// What a user agent tells.
+struct Agent {
+    kinds: Vec<Kind>,
+    tool: bool,
+}
+
 /// Every address's facts by day since 1970.
 #[derive(Default)]
 pub struct Days(BTreeMap<u32, BTreeMap<IpAddr, Facts>>);
@@ -30,14 +37,25 @@ const HISTORY: u32 = 7;
 impl Days {
     pub fn fold(rows: impl Iterator<Item = Access>) -> Self {
         let mut days = Self::default();
+        // There are few different agents.
+        let mut agents: HashMap<Option<Cow<'static, str>>, Agent> = HashMap::new();
         for row in rows {
+            if !agents.contains_key(&row.user_agent) {
+                let text = row.user_agent.as_deref().unwrap_or_default();
+                let agent = Agent {
+                    kinds: payload::classify(text),
+                    tool: agent::tool(text).is_some(),
+                };
+                agents.insert(row.user_agent.clone(), agent);
+            }
+            let agent = &agents[&row.user_agent];
             let day = u32::try_from(row.second / DAY).unwrap();
             days.0
                 .entry(day)
                 .or_default()
                 .entry(row.ip_address)
                 .or_default()
-                .add(&row);
+                .add(&row, agent);
         }
         for facts in days.0.values_mut().flat_map(BTreeMap::values_mut) {
             facts.visits.compact();
@@ -74,7 +92,7 @@ impl Days {
 }
 
 impl Facts {
-    fn add(&mut self, row: &Access) {
+    fn add(&mut self, row: &Access, agent: &Agent) {
         let minute = u32::try_from(row.second / 60).unwrap();
         self.visits.add(minute, 1);
         let path = probe::path(&row.endpoint);
@@ -87,10 +105,9 @@ impl Facts {
             }
         }
         let mut kinds = payload::classify(&row.endpoint);
-        let agent = row.user_agent.as_deref().unwrap_or_default();
-        for kind in payload::classify(agent) {
-            if !kinds.contains(&kind) {
-                kinds.push(kind);
+        for kind in &agent.kinds {
+            if !kinds.contains(kind) {
+                kinds.push(*kind);
             }
         }
         if kinds.is_empty() && probe::is_miss(row.status_code, path) {
@@ -102,7 +119,7 @@ impl Facts {
         for kind in kinds {
             *self.payloads.entry(kind).or_default() += 1;
         }
-        self.tools += u64::from(agent::tool(agent).is_some());
+        self.tools += u64::from(agent.tool);
     }
 
     fn merge(&mut self, other: &Self) {
@@ -188,6 +205,7 @@ impl Hours {
             known_from,
             first,
             last,
+            a_day: 24,
         };
         let mut found = BTreeSet::new();
         for (code, buckets) in &self.codes {
@@ -198,7 +216,8 @@ impl Hours {
             if within.is_empty() {
                 continue;
             }
-            for finding in unusual::judge(&within, frame) {
+            for finding in unusual::judge(&within, frame, buckets.range(..history).next().is_some())
+            {
                 found.insert((finding.kind, code.clone()));
             }
         }

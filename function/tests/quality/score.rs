@@ -1,7 +1,6 @@
 //! Compares what is found with what was planted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 /// A threat or an anomaly that was planted: its type, and the address or error code.
 pub struct Truth {
@@ -94,23 +93,6 @@ impl Score {
             sum.missed += counts.missed;
         }
         self.notes.extend(other.notes);
-    }
-
-    pub fn table(&self) -> String {
-        let mut table = String::new();
-        for (kind, counts) in &self.kinds {
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                table,
-                "  {kind:<16} precision {:.3}  recall {:.3}  ({} right, {} wrong, {} missed)",
-                counts.precision(),
-                counts.recall(),
-                counts.right,
-                counts.wrong,
-                counts.missed
-            );
-        }
-        table
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use traffic::{Access, Error, Plan};
+use traffic::{Access, Error, Plan, Planted, Sketch, Unusual};
 
 use crate::facts::{Days, Hours};
 use crate::score::{Score, Truth};
@@ -10,28 +10,49 @@ use crate::score::{Score, Truth};
 const DAY: i64 = 86_400;
 
 pub fn run(plan: &Plan) -> Score {
-    let threats = plan.threats().into_iter().map(|planted| Truth {
-        kind: planted.threat.name(),
-        whose: planted.address.to_string(),
-        first: planted.first,
-        last: planted.last,
-        style: planted.style.into(),
-    });
-    let anomalies = plan.anomalies().into_iter().map(|planted| Truth {
+    let label = format!("seed {}, {} rows", plan.seed, plan.rows);
+    let mut score = accesses(&label, plan.accesses(), &threats(plan.threats()));
+    score.add(errors(&label, plan.errors(), &anomalies(plan.anomalies())));
+    score
+}
+
+pub fn run_sketch(sketch: &Sketch) -> Score {
+    let label = format!("sketch {}, {} a day", sketch.seed, sketch.a_day);
+    let sketched = sketch.draw();
+    let mut score = accesses(
+        &label,
+        sketched.rows.into_iter(),
+        &threats(sketched.threats),
+    );
+    let sketched = sketch.draw_errors();
+    score.add(errors(
+        &label,
+        sketched.rows.into_iter(),
+        &anomalies(sketched.anomalies),
+    ));
+    score
+}
+
+fn anomalies(planted: Vec<Unusual>) -> Vec<Truth> {
+    let truth = |planted: Unusual| Truth {
         kind: planted.anomaly.name(),
         whose: planted.error_code.to_string(),
         first: planted.first,
         last: planted.last,
         style: planted.style.into(),
-    });
-    let label = format!("seed {}, {} rows", plan.seed, plan.rows);
-    let mut score = accesses(&label, plan.accesses(), &threats.collect::<Vec<_>>());
-    score.add(errors(
-        &label,
-        plan.errors(),
-        &anomalies.collect::<Vec<_>>(),
-    ));
-    score
+    };
+    planted.into_iter().map(truth).collect()
+}
+
+fn threats(planted: Vec<Planted>) -> Vec<Truth> {
+    let truth = |planted: Planted| Truth {
+        kind: planted.threat.name(),
+        whose: planted.address.to_string(),
+        first: planted.first,
+        last: planted.last,
+        style: planted.style.into(),
+    };
+    planted.into_iter().map(truth).collect()
 }
 
 /// Each day that has a past, and all days together.

@@ -73,7 +73,7 @@ enum Shape {
     Growing,
     /// In one hour of each night.
     Nightly,
-    /// In one hour of each week.
+    /// In one hour of each week, which begins with the plan.
     Weekly,
 }
 
@@ -146,6 +146,8 @@ impl Errors {
                 // The last ones are rare, however many rows there are.
                 a_day: match rank {
                     13.. => rng.real(0.1, 0.9),
+                    // Nobody can know that it is weekly before it has come twice.
+                    _ if matches!(shape, Shape::Weekly) && clock.days < 8 => 0.0,
                     _ => (a_day * weights.get(rank).copied().unwrap_or(0.013)).max(1.0),
                 },
                 severity: *severity,
@@ -211,7 +213,7 @@ impl Errors {
         }
         let surges = [
             ("strong", 0, 5.0),
-            ("of a busy code", 10, 4.0),
+            ("of a growing code", 6, 4.0),
             ("moderate", 3, 3.0),
         ];
         for (style, code, rise) in surges {
@@ -271,7 +273,9 @@ impl Errors {
                     mean += change.more;
                     severity += change.severity;
                 }
-                for _ in 0..rng.poisson(mean) {
+                // Each of them is known from the first day on, however rare it is.
+                let known = code.a_day > 0.0 && minute == self.first(number);
+                for _ in 0..rng.poisson(mean) + u64::from(known) {
                     errors.push(error(&mut rng, code, minute, severity));
                 }
             }
@@ -283,6 +287,12 @@ impl Errors {
             };
             (minute, scripts)
         })
+    }
+
+    /// A minute of the first day for each code.
+    fn first(&self, code: usize) -> i64 {
+        let number = i64::try_from(code).unwrap_or(0);
+        self.clock.start + number * 61 * 60
     }
 
     /// How often errors of a shape happen in a minute, 1 on average.
@@ -297,7 +307,9 @@ impl Errors {
                 (1.0 + age / all) / 1.5
             }
             Shape::Nightly if hour == 2 => 24.0,
-            Shape::Weekly if hour == 3 && (minute.div_euclid(DAY) + 4).rem_euclid(7) == 0 => 168.0,
+            Shape::Weekly if hour == 3 && (minute - self.clock.start).div_euclid(DAY) % 7 == 0 => {
+                168.0
+            }
             Shape::Nightly | Shape::Weekly => 0.0,
         }
     }

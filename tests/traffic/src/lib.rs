@@ -22,6 +22,8 @@ mod merge;
 mod people;
 mod rng;
 mod site;
+mod sketch;
+mod sketch_errors;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +33,8 @@ pub use access::Access;
 pub use attacks::{Planted, Threat};
 pub use errors::{Anomaly, Error, Unusual};
 pub use load::{Row, Time, inserts, load_statement, write_line};
+pub use sketch::{Sketch, Sketched};
+pub use sketch_errors::SketchedErrors;
 
 use clock::Clock;
 use errors::Errors;
@@ -46,7 +50,7 @@ pub struct Plan {
     /// The first second, since 1970; a midnight for most purposes.
     pub start: i64,
     pub days: u32,
-    /// About so many requests, without attacks and the health checker; a twentieth as many errors.
+    /// About so many requests, without attacks and the health checker; an eighth as many errors.
     pub rows: u64,
     /// Whether attacks and anomalies are planted.
     pub attacks: bool,
@@ -130,7 +134,7 @@ impl Plan {
     }
 
     fn unusual_errors(&self) -> Errors {
-        let rows = rng::float(self.rows) / 20.0;
+        let rows = rng::float(self.rows) / 8.0;
         Errors::new(&self.clock(), self.seed, rows, self.attacks)
     }
 }

@@ -142,7 +142,7 @@ impl Machines {
                 size,
                 stream,
             ));
-            if (midnight.div_euclid(DAY) + 4).rem_euclid(7) == 0 {
+            if self.clock.days > 7 && day % 7 == 0 {
                 let stream = Rng::new(rng.next(), 2);
                 scripts.push(job(
                     5,

@@ -26,6 +26,7 @@ struct Rules {
     xss: Vec<Regex>,
     path_traversal: Vec<Regex>,
     encoded_step: Vec<Regex>,
+    in_agent: Vec<Regex>,
 }
 
 static RULES: LazyLock<Rules> = LazyLock::new(|| {
@@ -41,6 +42,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
         xss: compile(rules::XSS),
         path_traversal: compile(rules::PATH_TRAVERSAL),
         encoded_step: compile(&[rules::ENCODED_STEP]),
+        in_agent: compile(&[rules::IN_AGENT]),
     }
 });
 
@@ -68,7 +70,8 @@ pub fn classify(text: &str) -> Vec<Kind> {
     if suspected.path
         && (any(&RULES.path_traversal, &plain)
             || any(&RULES.path_traversal, &decoded)
-            || encoded && any(&RULES.encoded_step, &decoded))
+            || encoded && any(&RULES.encoded_step, &decoded)
+            || !text.starts_with('/') && any(&RULES.in_agent, &decoded))
     {
         found.push(Kind::PathTraversal);
     }

@@ -23,7 +23,7 @@ pub const SQL_INJECTION: &[&str] = &[
     r#"\b(extractvalue|updatexml|load_file|group_concat|xp_cmdshell|utl_inaddr\.get_host_name|json_keys|exp) ?\([^)]*(select|0x|concat|'|"|user|version|database|~)"#,
     r"\bwaitfor delay ?['(]",
     r"\binto (out|dump)file ?['\x22]",
-    r"\bfrom (information_schema\.(tables|columns|schemata)|mysql\.user|pg_catalog\.|sysobjects|sys\.(tables|objects)|sqlite_master|all_tables|dual)\b",
+    r"\bfrom (information_schema\.(tables|columns|schemata)|mysql\.user|pg_catalog\.|sysobjects|sys\.(tables|objects)|sqlite_master|all_tables)\b|\bfrom dual ?($|[)'\x22#-])",
     r"\b(concat|char|chr|ascii|substring|substr|hex|unhex|cast|convert)(_ws)? ?\( ?(0x|select |\(select |\d+ ?,|@@|user\(|version\(|database\()",
     r"\bselect .*@@(version|datadir|hostname)|=@@version",
     r"\bxp_(cmdshell|dirtree|regread)\b",
@@ -63,9 +63,13 @@ pub const PATH_TRAVERSAL: &[&str] = &[
     r"=/+etc/(passwd|shadow|hosts|group|issue)",
     r"[= ](php|zip|phar|expect|glob|data)://(filter|input|/)",
     r"[= ]file:///",
-    r"\.\.[/\\].*\x00",
+    r"\.\.[/\\].*\x00|\.\.\x00",
     r"^/+(etc/(passwd|shadow)|proc/self/environ)$",
 ];
 
 /// One encoded step upwards: no browser writes it, so it is meant to slip through.
 pub const ENCODED_STEP: &str = r"(^|[/\\=])\.\.[/\\]";
+
+/// No honest user agent names a file of the system, while a target may: in a search, say.
+pub const IN_AGENT: &str =
+    r"(^|[ =])(/+(etc/(passwd|shadow|hosts|group)|proc/self/)|c:[/\\]+(windows|winnt|boot\.ini))";

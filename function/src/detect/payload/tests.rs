@@ -7,7 +7,7 @@ fn every_rule_compiles() {
     let patterns = rules::SQL_INJECTION.iter().chain(rules::XSS);
     for pattern in patterns
         .chain(rules::PATH_TRAVERSAL)
-        .chain(&[rules::ENCODED_STEP])
+        .chain(&[rules::ENCODED_STEP, rules::IN_AGENT])
     {
         assert!(Regex::new(pattern).is_ok(), "{pattern}");
     }
@@ -43,6 +43,7 @@ fn sql_injection() {
             "/items?id=1' AND 1=1 AND 'a'='a",
             "/items?id=1 or 1=1",
             "/items?id=1)+or+(1=1",
+            "/items?id=1\u{ff07} or 1\u{ff1d}1--",
             "/items?id=1' WAITFOR DELAY '0:0:5'--",
             "/items?q=' UNION SELECT NULL,NULL,version()--",
             "/items?id=1 ORDER BY 10--",
@@ -129,6 +130,9 @@ fn honest_look_alikes() {
         "/search?q=order+by+mail",
         "/search?q=%E6%97%A5%E6%9C%AC",
         "/search?q=100%25+cotton",
+        "/search?q=news+from+dual+citizens",
+        "/search?q=2+or+3+bedrooms+(furnished)",
+        "/items?sort=price&order=desc&group=3",
     ] {
         assert_eq!(
             classify(endpoint),
@@ -162,6 +166,7 @@ fn user_agents() {
             "../../../../etc/passwd",
             "Mozilla/5.0 ..\\..\\windows\\win.ini",
             "x file:///etc/passwd",
+            "Mozilla/5.0 /etc/passwd",
         ],
     );
     for agent in [

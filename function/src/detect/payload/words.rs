@@ -9,10 +9,23 @@ pub struct Suspected {
     pub path: bool,
 }
 
-/// Sorted, as are the others: every rule for SQL asks for one of these or for a sign of
-/// [`SQL_SIGNS`].
-const SQL: [&str; 57] = [
+/// Sorted, as are the others: every rule for SQL asks for one of these, for one of the next with
+/// a character of [`SQL_CHARACTERS`], or for one of [`SQL_SIGNS`].
+const SQL: [&str; 11] = [
     "all_tables",
+    "information_schema",
+    "pg_catalog",
+    "select",
+    "sqlite_master",
+    "sysobjects",
+    "waitfor",
+    "xp_",
+    "xp_cmdshell",
+    "xp_dirtree",
+    "xp_regread",
+];
+
+const SQL_IN_CONTEXT: [&str; 45] = [
     "alter",
     "and",
     "ascii",
@@ -38,7 +51,6 @@ const SQL: [&str; 57] = [
     "group_concat",
     "having",
     "hex",
-    "information_schema",
     "insert",
     "into",
     "json_keys",
@@ -46,30 +58,23 @@ const SQL: [&str; 57] = [
     "mysql",
     "or",
     "order",
-    "pg_catalog",
     "pg_sleep",
     "randomblob",
-    "select",
     "shutdown",
     "sleep",
-    "sqlite_master",
     "substr",
     "substring",
     "sys",
-    "sysobjects",
     "truncate",
     "unhex",
-    "union",
     "update",
     "updatexml",
     "utl_inaddr",
-    "waitfor",
     "xor",
-    "xp_",
-    "xp_cmdshell",
-    "xp_dirtree",
-    "xp_regread",
 ];
+
+/// Digits too.
+const SQL_CHARACTERS: &[u8] = b"'\"`();@";
 
 const SQL_SIGNS: [&[u8]; 5] = [b"--", b"||", b"&&", b"@@", b"#"];
 
@@ -99,12 +104,14 @@ pub fn suspected(text: &str) -> Suspected {
         markup: bytes.contains(&b'<'),
         path: false,
     };
+    let (mut in_context, mut context) = (false, false);
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         if !is_letter(byte) {
             let rest = &bytes[at..];
             suspected.sql |= SQL_SIGNS.iter().any(|sign| rest.starts_with(sign));
             suspected.path |= rest.starts_with(b"..");
+            context |= byte.is_ascii_digit() || SQL_CHARACTERS.contains(&byte);
             at += 1;
             continue;
         }
@@ -116,9 +123,11 @@ pub fn suspected(text: &str) -> Suspected {
         at += length;
         let rest = &bytes[at..];
         suspected.sql |= has(&SQL, word);
+        in_context |= has(&SQL_IN_CONTEXT, word);
         suspected.markup |= has(&MARKUP, word) || is_handler(word, rest) || starts_data(word, rest);
         suspected.path |= matches!(rest.first(), Some(b'/' | b'\\' | b':')) && has(&PATH, word);
     }
+    suspected.sql |= in_context && context;
     suspected
 }
 
@@ -146,7 +155,8 @@ mod tests {
 
     #[test]
     fn words_are_sorted() {
-        assert!(SQL.is_sorted() && MARKUP.is_sorted() && PATH.is_sorted());
+        assert!(SQL.is_sorted() && SQL_IN_CONTEXT.is_sorted());
+        assert!(MARKUP.is_sorted() && PATH.is_sorted());
     }
 
     #[test]
@@ -156,6 +166,7 @@ mod tests {
             "mozilla/5.0 (windows nt 10.0; win64; x64) applewebkit/537.36 (khtml, like gecko) chrome/126.0.0.0",
             "mozilla/5.0 (compatible; googlebot/2.1; http://www.google.com/bot.html)",
             "/search?q=o'reilly",
+            "/search?q=black or white shoes from france",
         ] {
             assert_eq!(suspected(text), Suspected::default(), "{text}");
         }
