@@ -231,7 +231,7 @@ fn price(function: &Function, status: u16, event: impl Fn(usize) -> String) -> C
             // It has done with an invocation when it asks for the next one.
             function.polled();
         }
-        let cpu = usage::cpu(function.process()) - before;
+        let cpu = usage::cpu(function.process()).saturating_sub(before);
         (millis(cpu) / BATCH as f64, median(walls))
     };
     batch();

@@ -27,12 +27,13 @@ pub fn fill(binaries: &Binaries, stack: &Stack, rows: u64) {
     load(stack, plan.errors());
     stack.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
     let loaded = began.elapsed();
+    let began = Instant::now();
     maintain(binaries, stack);
     stack.execute("ANALYZE TABLE access_logs, error_logs");
     println!(
         "loaded in {:.0} s, maintained in {:.0} s",
         loaded.as_secs_f64(),
-        (began.elapsed() - loaded).as_secs_f64()
+        began.elapsed().as_secs_f64()
     );
 }
 
