@@ -27,7 +27,7 @@ pub const INVOCATION: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
 /// A function's process, fed by a Runtime API of its own; ended when dropped.
 pub struct Function {
     process: Child,
-    #[allow(dead_code, reason = "for the benchmark")]
+    #[allow(dead_code, reason = "for the benchmark of speed")]
     polls: Receiver<Instant>,
     events: Sender<(String, Duration)>,
     answers: Receiver<Outcome>,
@@ -120,14 +120,14 @@ impl Function {
     }
 
     /// Waits until the function asks for the next event, which it does once for each; when it did.
-    #[allow(dead_code, reason = "for the benchmark")]
+    #[allow(dead_code, reason = "for the benchmark of speed")]
     pub fn polled(&self) -> Instant {
         self.polls
             .recv_timeout(PATIENCE)
             .expect("the function asks for an event")
     }
 
-    #[allow(dead_code, reason = "for the benchmark")]
+    #[allow(dead_code, reason = "for the benchmark of speed")]
     pub fn process(&self) -> u32 {
         self.process.id()
     }

@@ -98,7 +98,7 @@ impl Server {
     }
 
     /// The running server's process.
-    #[allow(dead_code, reason = "for the benchmark")]
+    #[allow(dead_code, reason = "for the benchmark of speed")]
     pub fn process(&self) -> u32 {
         let process = self.process.lock().unwrap();
         process.as_ref().expect("a running server").id()
