@@ -152,7 +152,7 @@ fn invocations(table: &mut Table, binaries: &Binaries, chatbot: &Function) {
     Table::heading("one invocation: CPU of the function, then wall");
     let mut measure =
         |name: &str, cost: Cost, most: Option<f64>, python: [Option<&'static str>; 2]| {
-            let mut cpu = Row::new(format!("{name}, CPU"), cost.cpu, "ms");
+            let mut cpu = Row::new(format!("{name}, CPU"), cost.cpu, "ms").least(cost.least_cpu);
             cpu.most = most;
             cpu.python = python[0];
             table.add(cpu);
@@ -231,15 +231,12 @@ fn price(function: &Function, status: u16, event: impl Fn(usize) -> String) -> C
             // It has done with an invocation when it asks for the next one.
             function.polled();
         }
-        let cpu = usage::cpu(function.process()) - before;
+        let cpu = usage::cpu(function.process()).saturating_sub(before);
         (millis(cpu) / BATCH as f64, median(walls))
     };
     batch();
     let (cpu, wall): (Vec<f64>, Vec<f64>) = (0..BATCHES).map(|_| batch()).unzip();
-    Cost {
-        cpu: median(cpu),
-        wall: median(wall),
-    }
+    Cost::of(cpu, wall)
 }
 
 /// Memory of a process that answers the longest lists, and what is uploaded.
@@ -278,7 +275,7 @@ fn database(
     let mut costs = Vec::new();
     for question in questions::all(server, schema) {
         let cost = ask(server, chatbot, &question);
-        let mut row = Row::new(question.name, cost.cpu, "ms");
+        let mut row = Row::new(question.name, cost.cpu, "ms").least(cost.least_cpu);
         row.most = question.most.filter(|_| rows <= MILLION);
         row.python = question.python;
         table.add(row);

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use traffic::{Plan, Row, load_statement, write_line};
@@ -12,6 +12,7 @@ use crate::stack::Stack;
 
 /// Days over which the rows are spread, by the working hours of their senders.
 const DAYS: u32 = 30;
+const LONGEST: Duration = Duration::from_mins(30);
 
 /// Fills the tables and lets the migrator do what it does beside the requests.
 pub fn fill(binaries: &Binaries, stack: &Stack, rows: u64) {
@@ -26,12 +27,13 @@ pub fn fill(binaries: &Binaries, stack: &Stack, rows: u64) {
     load(stack, plan.errors());
     stack.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
     let loaded = began.elapsed();
+    let began = Instant::now();
     maintain(binaries, stack);
     stack.execute("ANALYZE TABLE access_logs, error_logs");
     println!(
         "loaded in {:.0} s, maintained in {:.0} s",
         loaded.as_secs_f64(),
-        (began.elapsed() - loaded).as_secs_f64()
+        began.elapsed().as_secs_f64()
     );
 }
 
@@ -71,11 +73,15 @@ fn load<R: Row>(stack: &Stack, rows: impl Iterator<Item = R>) {
 /// Runs the migrator's upkeep until nothing is left to do.
 fn maintain(binaries: &Binaries, stack: &Stack) {
     let migrator = binaries.migrator(&stack.environment(&[]));
-    while let Ok(answer) = migrator.invoke(&json!({ "action": "maintain" })) {
-        if answer["more"] != true {
-            break;
+    let began = Instant::now();
+    while began.elapsed() < LONGEST {
+        let answer = migrator.invoke(&json!({ "action": "maintain" }));
+        let answer = answer.expect("maintained");
+        if answer["finished"] == true && answer["rows_left"] == 0 {
+            return;
         }
     }
+    panic!("maintenance does not come to its end");
 }
 
 /// A request worth storing, at a time among the others.

@@ -10,6 +10,7 @@ pub struct Row {
     pub most: Option<f64>,
     pub python: Option<&'static str>,
     unit: &'static str,
+    least: Option<f64>,
 }
 
 /// The lines so far, printed as they come: a run takes minutes.
@@ -26,7 +27,14 @@ impl Row {
             most: None,
             python: None,
             unit,
+            least: None,
         }
+    }
+
+    /// The least that was measured: nearer to the truth where the machine is busy.
+    pub fn least(mut self, least: f64) -> Self {
+        self.least = Some(least);
+        self
     }
 
     pub fn at_most(mut self, most: f64) -> Self {
@@ -43,8 +51,8 @@ impl Row {
 impl Table {
     pub fn heading(title: &str) {
         println!(
-            "\n{title:58} {:>11} {:>9} {:>8}",
-            "measured", "at most", "Python"
+            "\n{title:58} {:>11} {:>9} {:>8} {:>9}",
+            "measured", "at most", "Python", "least"
         );
     }
 
@@ -55,13 +63,15 @@ impl Table {
             most,
             python,
             unit,
+            least,
         } = row;
         let over = most.is_some_and(|most| measured > most);
         println!(
-            "  {name:56} {:>11} {:>9} {:>8}{}",
+            "  {name:56} {:>11} {:>9} {:>8} {:>9}{}",
             format!("{} {unit}", short(measured)),
             most.map_or(NONE.into(), |most| most.to_string()),
             python.unwrap_or(NONE),
+            least.map_or(String::new(), short),
             if over { "  over" } else { "" },
         );
         if over {
