@@ -13,7 +13,8 @@ CREATE TABLE error_logs (
     severity_score  DOUBLE          NULL,
     idempotency_key VARCHAR(128)    NULL,
     PRIMARY KEY (id, timestamp),
-    KEY error_logs_timestamp (timestamp, id),
+    -- With all that anomalies are found by.
+    KEY error_logs_timestamp (timestamp, id, error_code, severity_score),
     KEY error_logs_log_level (log_level, timestamp, id),
     KEY error_logs_error_code (error_code, timestamp, id),
     KEY error_logs_client_ip (client_ip, timestamp, id)

@@ -50,9 +50,11 @@ impl Facts {
             Addresses::default(),
             Addresses::default(),
         );
-        view.gather(&mut suspects, window).await?;
         if asked(Kind::RequestFlood) || asked(Kind::Scanner) {
-            view.gather(&mut within, window).await?;
+            view.gather_both((&mut suspects, &mut within), window)
+                .await?;
+        } else {
+            view.gather(&mut suspects, window).await?;
         }
         if asked(Kind::RequestFlood) {
             let before = Window {

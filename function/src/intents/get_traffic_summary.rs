@@ -71,8 +71,8 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     let width = View::width(&window, BUCKETS);
     let (mut sums, mut addresses) = (Sums::by(width), Addresses::default());
     let mut view = View::open(call.connection).await?;
-    view.gather(&mut sums, &window).await?;
-    view.gather(&mut addresses, &window).await?;
+    view.gather_both((&mut sums, &mut addresses), &window)
+        .await?;
     view.close().await?;
 
     let totals = sums.totals();

@@ -9,11 +9,13 @@ use wyhash::WyHash;
 use super::{Part, Request};
 use crate::detect::flood::Visits;
 
-/// More different addresses than this in a segment are counted apart only where they come often.
-const ADDRESSES: usize = 20_000;
+/// Of more different addresses than this in an hour, or in a day that is over, only those that
+/// came most often are counted apart.
+const OF_AN_HOUR: usize = 20_000;
+const OF_A_DAY: usize = 2000;
 
-/// 2^14 registers: a standard error of 0.8 %.
-type Estimator = CardinalityEstimator<str, WyHash, 14>;
+/// 2^15 registers: a standard error of 0.6 %.
+type Estimator = CardinalityEstimator<str, WyHash, 15>;
 
 /// The addresses of some span of time.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -24,8 +26,7 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// How many there are: exactly, or within about 1 % where a segment had more than
-    /// 20,000 of them.
+    /// How many there are: exactly, or within 2 % where some of them were not counted apart.
     pub fn distinct(&self) -> u64 {
         let count = match &self.all {
             None => self.visits.len(),
@@ -38,6 +39,24 @@ impl Addresses {
             }
         };
         u64::try_from(count).unwrap_or(u64::MAX)
+    }
+}
+
+impl Addresses {
+    /// Keeps so many addresses apart, and counts how many there were in all.
+    fn keep(&mut self, most: usize) {
+        if self.visits.len() <= most {
+            return;
+        }
+        let mut all = self.all.take().unwrap_or_default();
+        for address in self.visits.keys() {
+            all.insert(address);
+        }
+        self.all = Some(all);
+        let mut visits: Vec<(String, Visits)> = self.visits.drain().collect();
+        visits.sort_by(|(name, a), (other, b)| b.requests.cmp(&a.requests).then(name.cmp(other)));
+        visits.truncate(most);
+        self.visits.extend(visits);
     }
 }
 
@@ -76,21 +95,11 @@ impl Part for Addresses {
     }
 
     fn prune(&mut self) {
-        if self.visits.len() <= ADDRESSES {
-            return;
-        }
-        let mut all = self.all.take().unwrap_or_default();
-        for address in self.visits.keys() {
-            all.insert(address);
-        }
-        self.all = Some(all);
-        let mut visits: Vec<(String, Visits)> = self.visits.drain().collect();
-        visits.sort_by(|(name, a), (other, b)| b.requests.cmp(&a.requests).then(name.cmp(other)));
-        visits.truncate(ADDRESSES);
-        self.visits.extend(visits);
+        self.keep(OF_AN_HOUR);
     }
 
     fn compact(&mut self) {
+        self.keep(OF_A_DAY);
         for visits in self.visits.values_mut() {
             visits.compact();
         }
@@ -130,6 +139,22 @@ mod tests {
     }
 
     #[test]
+    fn a_day_keeps_the_busiest() {
+        let mut day = Addresses::default();
+        for number in 0..10_000 {
+            visit(&mut day, number, 0);
+            if number % 10 == 0 {
+                visit(&mut day, number, 60);
+            }
+        }
+        day.compact();
+        let (found, kept) = (day.distinct(), day.visits.len());
+        assert!((9800..=10_200).contains(&found), "{found} is not 10,000");
+        assert_eq!(kept, OF_A_DAY);
+        assert_eq!(day.visits["0.0.3.232"].requests, 2, "all of the busy ones");
+    }
+
+    #[test]
     fn many_are_estimated_and_the_busiest_kept() {
         let mut merged = Addresses::default();
         for part in 0..4 {
@@ -141,7 +166,7 @@ mod tests {
                 visit(&mut segment, 7, 60);
             }
             segment.prune();
-            assert!(segment.visits.len() <= ADDRESSES);
+            assert!(segment.visits.len() <= OF_AN_HOUR);
             merged.merge(decode(&encode(&segment).unwrap()).unwrap());
         }
         // 50,000 and three times 40,000 new ones, and address 7 in the first part already.

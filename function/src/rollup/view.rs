@@ -54,6 +54,11 @@ impl Span {
         }
     }
 
+    /// Whether it is long enough to hold whole hours.
+    fn is_by_hour(&self) -> bool {
+        self.end - self.start + 1 >= SHORTEST
+    }
+
     /// Whether the window has only a part of an hour.
     fn cuts(&self, hour: i64) -> bool {
         hour < self.start || hour + HOUR - 1 > self.end
@@ -96,7 +101,7 @@ impl<'c> View<'c> {
     /// roll-ups are read.
     pub fn width(window: &Window, most: i64) -> i64 {
         let width = window.bucket(most);
-        if is_by_hour(window) {
+        if Span::new(window).is_by_hour() {
             width.max(HOUR)
         } else {
             width
@@ -106,14 +111,26 @@ impl<'c> View<'c> {
     /// Counts everything in the window into `part`.
     pub async fn gather<P: Part>(&mut self, part: &mut P, window: &Window) -> Result<(), Error> {
         let span = Span::new(window);
-        let rows = match self.watermark {
-            Some(watermark) if is_by_hour(window) => {
-                let cut = self.segments(part, &span).await?;
-                remaining_rows(&span, watermark, &cut)
-            }
-            _ => all_rows(&span),
-        };
-        self.rows(part, rows).await
+        let rest = self.segments(part, &span).await?;
+        self.rows(rest.query(&span), |request| part.add(request))
+            .await
+    }
+
+    /// Counts everything in the window into two parts, reading rows once for both.
+    pub async fn gather_both<A: Part, B: Part>(
+        &mut self,
+        (one, other): (&mut A, &mut B),
+        window: &Window,
+    ) -> Result<(), Error> {
+        let span = Span::new(window);
+        let rest = self.segments(one, &span).await?;
+        // The hours of one part are those of the other: they are written together.
+        self.segments(other, &span).await?;
+        self.rows(rest.query(&span), |request| {
+            one.add(request);
+            other.add(request);
+        })
+        .await
     }
 
     /// Counts the rows of exactly one endpoint.
@@ -123,24 +140,31 @@ impl<'c> View<'c> {
         window: &Window,
         endpoint: &str,
     ) -> Result<(), Error> {
-        let mut query = all_rows(&Span::new(window));
+        let mut query = Rest::All.query(&Span::new(window));
         query
             .push(" AND endpoint = ")
             .push_bind(endpoint.to_string());
-        self.rows(part, query).await
+        self.rows(query, |request| part.add(request)).await
     }
 
-    async fn rows<P: Part>(&mut self, part: &mut P, mut query: Query) -> Result<(), Error> {
+    async fn rows(
+        &mut self,
+        mut query: Query,
+        mut add: impl FnMut(&Request<'_>),
+    ) -> Result<(), Error> {
         let query = query.build();
         let mut rows = query.fetch(&mut *self.transaction);
         while let Some(row) = rows.try_next().await? {
-            part.add(&Request::read(&row)?);
+            add(&Request::read(&row)?);
         }
         Ok(())
     }
 
-    /// Counts the segments in the window, and answers the hours whose rows must be read instead.
-    async fn segments<P: Part>(&mut self, part: &mut P, span: &Span) -> Result<Vec<i64>, Error> {
+    /// Counts the segments in the window, and answers what must be read from the rows.
+    async fn segments<P: Part>(&mut self, part: &mut P, span: &Span) -> Result<Rest, Error> {
+        let Some(watermark) = self.watermark.filter(|_| span.is_by_hour()) else {
+            return Ok(Rest::All);
+        };
         // An hour that the window cuts can be used all the same where all its rows are inside.
         let mut cut: BTreeMap<i64, (bool, Vec<P>)> = BTreeMap::new();
         let mut query = segments::<P>(span);
@@ -171,13 +195,39 @@ impl<'c> View<'c> {
                 instead.push(hour);
             }
         }
-        Ok(instead)
+        Ok(Rest::After {
+            watermark,
+            hours: instead,
+        })
     }
 }
 
-/// Whether a window is long enough to hold whole hours.
-fn is_by_hour(window: &Window) -> bool {
-    window.seconds() >= SHORTEST
+/// What the segments did not tell of a span.
+enum Rest {
+    All,
+    After {
+        watermark: u64,
+        /// The starts of hours of which no segment was counted.
+        hours: Vec<i64>,
+    },
+}
+
+impl Rest {
+    fn query(&self, span: &Span) -> Query {
+        let mut query = Query::new("");
+        let Self::After { watermark, hours } = self else {
+            select_rows(&mut query, (span.start, span.end));
+            return query;
+        };
+        for hour in hours {
+            select_rows(&mut query, span.within(*hour));
+            query.push(" AND id <= ").push_bind(*watermark);
+            query.push(" UNION ALL ");
+        }
+        select_rows(&mut query, (span.start, span.end));
+        query.push(" AND id > ").push_bind(*watermark);
+        query
+    }
 }
 
 /// A schema of before the roll-ups, or one that someone else made.
@@ -261,28 +311,6 @@ fn segments<P: Part>(span: &Span) -> Query {
         add(1, &[false, true], first_hour, first_day - HOUR);
         add(1, &[false, true], last_day + DAY, last_hour);
     }
-    query
-}
-
-/// Every row in the span.
-fn all_rows(span: &Span) -> Query {
-    let mut query = Query::new("");
-    select_rows(&mut query, (span.start, span.end));
-    query
-}
-
-/// Rows of the hours that were left out, and what is not folded yet.
-fn remaining_rows(span: &Span, watermark: u64, cut: &[i64]) -> Query {
-    let mut query = Query::new("");
-    for hour in cut {
-        select_rows(&mut query, span.within(*hour));
-        query
-            .push(" AND id <= ")
-            .push_bind(watermark)
-            .push(" UNION ALL ");
-    }
-    select_rows(&mut query, (span.start, span.end));
-    query.push(" AND id > ").push_bind(watermark);
     query
 }
 
