@@ -29,7 +29,7 @@ impl Migrate {
     pub async fn run(self, global: &Global) -> Result<ExitCode> {
         let session = Session::open(global).await?;
         let migrator = session.stack.name("migrator");
-        let mut state = schema::status(&session.aws, &migrator).await?;
+        let mut state = schema::status(&session.aws, &session.events, &migrator).await?;
         let pending = list(&state, "pending").len();
         if !self.status {
             if pending > 0 {
@@ -46,7 +46,7 @@ impl Migrate {
                 schema::provision(&session.aws, &secret, server, &database.name).await?;
             }
             state = with_lease(&session, "migrate", self.changing.wait, async |_| {
-                schema::migrate(&session.aws, &migrator).await
+                schema::migrate(&session.aws, &session.events, &migrator).await
             })
             .await?;
         }
