@@ -98,7 +98,7 @@ fn targets() -> Vec<Drift> {
         }),
         drift(RULE, "targets.other", |account| {
             Box::pin(retarget(account, |mut target| {
-                target.id = "other".to_owned();
+                target.id = "other".into();
                 target
             }))
         }),
