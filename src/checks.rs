@@ -1,8 +1,10 @@
 //! Judges a finished plan before anything is done. It refuses; it never changes a plan.
 
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::object::Ids;
+use crate::object::{Id, Ids};
 use crate::plan::{Action, Plan, Reason, Step};
+use crate::resources::lambda::function::log_retention;
+use crate::resources::lambda::schema;
 use crate::resources::{Kind, Kinds};
 
 /// Units of concurrency that Lambda insists on leaving to functions without a reservation.
@@ -18,6 +20,7 @@ pub struct Facts {
 /// Refuses a plan that would destroy data that nobody named, or that AWS cannot carry out.
 pub fn check(kinds: &Kinds, plan: &Plan, destroy: &Ids, facts: &Facts) -> Result<()> {
     data_is_kept(kinds, plan, destroy)?;
+    logs_are_kept(plan, destroy)?;
     database_can_follow(plan)?;
     concurrency_is_there(plan, facts)
 }
@@ -60,6 +63,35 @@ fn loss(step: &Step) -> String {
         Action::Delete => format!("delete {}", step.id),
         _ => format!("replace {} (it differs in {})", step.id, paths.join(", ")),
     }
+}
+
+/// A shorter retention drops logs within the hour, and nothing brings them back. A migrator that
+/// is only made now is told the same as the one before it, as far as anybody knows.
+fn logs_are_kept(plan: &Plan, destroy: &Ids) -> Result<()> {
+    let migrator = Id::new("function", "migrator");
+    let step = plan.changes().find(|step| step.id == migrator);
+    let Some((found, wanted)) =
+        step.and_then(|step| Some((step.found.as_ref()?, step.wanted.as_ref()?)))
+    else {
+        return Ok(());
+    };
+    let (now, then) = (log_retention(&found.value), log_retention(wanted));
+    let Some(days) = then.filter(|days| now.is_none_or(|now| *days < now)) else {
+        return Ok(());
+    };
+    let logs = schema::id();
+    if destroy.contains(&logs) {
+        return Ok(());
+    }
+    let so_far = now.map_or("kept for ever".to_owned(), |now| {
+        format!("kept for {now} days")
+    });
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!("the plan would drop all stored logs older than {days} days, which are {so_far} so far"),
+    )
+    .hint("nothing was changed; put back what [database] log_retention_days in infra.toml said before")
+    .hint(format!("or, to lose those logs for good: --allow-destroy {logs}")))
 }
 
 /// RDS keeps a subnet group, and what stands in it, in the VPC where it was made.
@@ -122,7 +154,7 @@ fn concurrency_is_there(plan: &Plan, facts: &Facts) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::{Id, Object};
+    use crate::object::Object;
     use serde_json::json;
 
     fn step(id: Id, action: Action, wanted: Option<serde_json::Value>) -> Plan {
@@ -156,6 +188,39 @@ mod tests {
         assert_eq!(error.kind, ErrorKind::Refused);
         assert!(error.hints[1].contains("--allow-destroy db-instance/main"));
         check(&kinds, &plan, &Ids::from_iter([id]), &Facts::default()).unwrap();
+    }
+
+    #[test]
+    fn logs_are_dropped_earlier_only_where_that_is_named() {
+        let kinds = crate::resources::all();
+        let with = |days: Option<&str>| json!({"environment": {"LOG_RETENTION_DAYS": days}});
+        let checked = |now: Option<&str>, then: Option<&str>, named: &Ids| {
+            let id = Id::new("function", "migrator");
+            let mut plan = step(id, Action::Update, Some(with(then)));
+            plan.steps[0].found.as_mut().unwrap().value = with(now);
+            check(&kinds, &plan, named, &Facts::default())
+        };
+        let (nothing, logs) = (Ids::default(), Ids::from_iter([schema::id()]));
+        for (now, then, so_far) in [
+            (None, Some("30"), "kept for ever"),
+            (Some("0"), Some("30"), "kept for ever"),
+            (Some("90"), Some("30"), "kept for 90 days"),
+        ] {
+            let error = checked(now, then, &nothing).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Refused);
+            assert!(error.message.contains("older than 30 days"), "{error}");
+            assert!(error.message.contains(so_far), "{error}");
+            assert!(error.hints[1].ends_with("--allow-destroy schema/main"));
+            checked(now, then, &logs).unwrap();
+        }
+        for (now, then) in [
+            (None, None),
+            (Some("30"), None),
+            (Some("30"), Some("30")),
+            (Some("30"), Some("90")),
+        ] {
+            checked(now, then, &nothing).unwrap();
+        }
     }
 
     #[test]

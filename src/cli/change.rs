@@ -1,4 +1,4 @@
-//! Changing the account: what `up`, `down` and `migrate` share.
+//! Changing the account: what `up`, `down`, `migrate` and `maintain` share.
 
 use std::sync::Mutex;
 use std::time::Duration;

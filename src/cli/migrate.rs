@@ -1,6 +1,7 @@
 //! `wmctl migrate`
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -29,7 +30,10 @@ impl Migrate {
     pub async fn run(self, global: &Global) -> Result<ExitCode> {
         let session = Session::open(global).await?;
         let migrator = session.stack.name("migrator");
-        let mut state = schema::status(&session.aws, &migrator).await?;
+        let mut state = asked(&session, "reading", "read", || {
+            schema::status(&session.aws, &session.events, &migrator)
+        })
+        .await?;
         let pending = list(&state, "pending").len();
         if !self.status {
             if pending > 0 {
@@ -46,7 +50,10 @@ impl Migrate {
                 schema::provision(&session.aws, &secret, server, &database.name).await?;
             }
             state = with_lease(&session, "migrate", self.changing.wait, async |_| {
-                schema::migrate(&session.aws, &migrator).await
+                asked(&session, "migrating", "migrated", || {
+                    schema::migrate(&session.aws, &session.events, &migrator)
+                })
+                .await
             })
             .await?;
         }
@@ -61,6 +68,23 @@ impl Migrate {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Shows what the migrator is doing, or what it is waited for.
+async fn asked<T, F>(
+    session: &Session,
+    doing: &str,
+    done: &str,
+    call: impl FnOnce() -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let (id, started) = (schema::id().to_string(), Instant::now());
+    session.events.started(&id, doing);
+    let answer = call().await?;
+    session.events.done(&id, done, started.elapsed());
+    Ok(answer)
 }
 
 fn list<'a>(state: &'a Value, name: &str) -> &'a [Value] {

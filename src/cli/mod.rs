@@ -4,6 +4,7 @@ mod call;
 mod change;
 mod down;
 mod local;
+mod maintain;
 mod migrate;
 mod plan;
 mod planning;
@@ -114,6 +115,7 @@ pub enum Command {
     Plan(plan::Plan),
     Down(down::Down),
     Migrate(migrate::Migrate),
+    Maintain(maintain::Maintain),
     Status(status::Status),
     Call(call::Call),
     Unlock(unlock::Unlock),
@@ -131,6 +133,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Plan(command) => command.run(&cli.global).await,
                 Command::Down(command) => command.run(&cli.global).await,
                 Command::Migrate(command) => command.run(&cli.global).await,
+                Command::Maintain(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,
                 Command::Call(command) => command.run(&cli.global).await,
                 Command::Unlock(command) => command.run(&cli.global).await,

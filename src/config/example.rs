@@ -24,6 +24,7 @@ pub(super) static EXAMPLE: LazyLock<toml::Value> = LazyLock::new(|| {
         database: Database {
             instance: Some("shared".to_owned()),
             admin_secret: Some("shared/admin".to_owned()),
+            log_retention_days: Some(365),
             ca_file: Some("certificates.pem".into()),
             ..Database::default()
         },

@@ -106,6 +106,8 @@ pub struct Database {
     /// May SELECT and INSERT, nothing else; the migrator owns the schema.
     pub app_user: String,
     pub backup_days: u32,
+    /// Days after which stored access and error logs are dropped; never where unset.
+    pub log_retention_days: Option<u32>,
     pub deletion_protection: bool,
     pub parameters: BTreeMap<String, String>,
     /// PEM file of the CAs that sign the server's certificate; AWS's own for the region where unset.
@@ -137,6 +139,7 @@ impl Default for Database {
             name: "chatbot_db".to_owned(),
             app_user: "app_user".to_owned(),
             backup_days: 7,
+            log_retention_days: None,
             deletion_protection: true,
             parameters: default_parameters(),
             ca_file: None,

@@ -373,6 +373,7 @@ macro_rules! kinds {
 pub mod apigateway;
 pub mod cloudwatch;
 pub mod ec2;
+pub mod events;
 pub mod iam;
 pub mod kms;
 pub mod lambda;
@@ -406,6 +407,7 @@ kinds![
     ec2::subnet::Subnet,
     ec2::vpc::Vpc,
     ec2::vpc_endpoint::VpcEndpoint,
+    events::rule::EventRule,
     iam::role::Role,
     kms::alias::Alias,
     kms::key::Key,

@@ -136,6 +136,7 @@ async fn compute(aws: &Aws, lines: &mut BTreeSet<String>) {
         functions,
         function_name
     );
+    list!(lines, "rule", aws.events.list_rules(), rules, name);
     list!(lines, "topic", aws.sns.list_topics(), topics, topic_arn);
     list!(
         lines,

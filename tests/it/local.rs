@@ -105,8 +105,10 @@ fn the_stack_from_nothing_to_answers_to_nothing() {
 
     refusals(&endpoint, &key);
     stored_rows_come_back(&cloud, &aws, &runtime);
+    stored_rows_are_folded(&cloud);
     nothing_to_do(&cloud);
     new_code_and_settings_reach_callers(&cloud, &endpoint, &key);
+    old_logs_are_dropped_once_that_is_named(&cloud);
 
     let status = cloud.run(&["status", "--local", "--json"]).ok().json();
     assert_eq!(status["health"]["ok"], true, "{status:#}");
@@ -203,6 +205,71 @@ fn stored_rows_come_back(cloud: &Cloud, aws: &wmctl::aws::Aws, runtime: &tokio::
     assert_eq!(counted, 3);
     assert_eq!(summary["data"]["total_requests"], counted, "{summary:#}");
     assert_eq!(summary["data"]["error_count"], 2, "{summary:#}");
+}
+
+/// By hand, as the schedule would within the hour; and once more, from the beginning.
+fn stored_rows_are_folded(cloud: &Cloud) {
+    let folded = |arguments: &[&str]| {
+        let run = cloud.run(&[&["maintain", "--local", "--json"], arguments].concat());
+        let done = run.ok().json()["maintenance"].clone();
+        assert_eq!(done["rows_left"], 0, "{done:#}");
+        assert_eq!(done["finished"], true, "{done:#}");
+        assert_eq!(done["partitions_dropped"], json!([]), "{done:#}");
+        done["rows_folded"].clone()
+    };
+    assert_eq!(folded(&[]), 3);
+    assert_eq!(folded(&[]), 0);
+    let asked = cloud.run(&["maintain", "--local", "--rebuild"]);
+    assert_eq!(asked.code, 2, "{}", asked.all());
+    assert_eq!(folded(&["--rebuild", "--yes"]), 3);
+    let told = cloud.run(&["maintain", "--local"]).ok();
+    assert!(
+        told.stdout.contains("0 rows folded") && told.stdout.contains("0 rows left"),
+        "{}",
+        told.all()
+    );
+}
+
+/// A retention deletes evidence, so it takes more than a line in infra.toml.
+fn old_logs_are_dropped_once_that_is_named(cloud: &Cloud) {
+    let old = "ip_address=198.51.100.7";
+    let row = ["timestamp=2001-02-03 04:05:06", old, "method=GET"];
+    let row = [&row[..], &["endpoint=/old", "status_code=200"]].concat();
+    let store = ["call", "--local", "store_access_log"];
+    cloud.run(&[&store[..], &row].concat()).ok();
+    let count = || {
+        let rows = cloud.run(&["call", "--local", "get_access_logs", old]);
+        rows.ok().json()["data"]["count"].clone()
+    };
+    assert_eq!(count(), 1);
+
+    let days = "[database]\nlog_retention_days = 30\n";
+    cloud.project.edit("[database]\n", days);
+    let refused = cloud.run(&["up", "--local", "--yes"]);
+    assert_eq!(refused.code, 6, "{}", refused.all());
+    for text in [
+        "drop all stored logs older than 30 days, which are kept for ever so far",
+        "--allow-destroy schema/main",
+        "environment.LOG_RETENTION_DAYS",
+    ] {
+        assert!(refused.stderr.contains(text), "{}", refused.all());
+    }
+    let plan = cloud.run(&["plan", "--local"]);
+    assert_eq!(plan.code, 6, "{}", plan.all());
+    let named = ["--yes", "--allow-destroy", "schema/main"];
+    cloud.run(&[&["up", "--local"], &named[..]].concat()).ok();
+    assert_eq!(count(), 1);
+    let done = cloud.run(&["maintain", "--local"]).ok();
+    assert!(
+        done.stdout.contains("dropped  access_logs.p"),
+        "{}",
+        done.all()
+    );
+    assert_eq!(count(), 0);
+
+    // To keep logs longer loses nothing.
+    cloud.project.edit("days = 30\n", "days = 90\n");
+    cloud.run(&["up", "--local", "--yes"]).ok();
 }
 
 /// Rows in MariaDB, over TLS, as the administrator.

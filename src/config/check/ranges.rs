@@ -25,7 +25,7 @@ const COUNT: i64 = 1_000_000;
 
 /// Every number of the file. The subnets of the smallest network, a /24 in eight parts, are
 /// /27 and so above what EC2 asks for: zones and CIDR need no check against each other.
-pub(in super::super) const RANGES: [Range; 22] = [
+pub(in super::super) const RANGES: [Range; 23] = [
     range(
         "network.zones",
         2,
@@ -44,6 +44,12 @@ pub(in super::super) const RANGES: [Range; 22] = [
         7,
         35,
         "RDS keeps 35 days at most, and in less than a week a loss may go unnoticed",
+    ),
+    range(
+        "database.log_retention_days",
+        7,
+        36_500,
+        "without the key nothing is dropped, and anomalies are judged by the seven days before",
     ),
     range(
         "function.memory_mb",

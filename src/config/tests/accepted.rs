@@ -84,6 +84,8 @@ fn what_lies_on_a_bound_is_allowed() {
         "function.timeout_s = 1",
         "function.reserved_concurrency = 94",
         "function.log_retention_days = 3653",
+        "database.log_retention_days = 7",
+        "database = { instance = \"s\", admin_secret = \"a\", log_retention_days = 36_500 }",
         "network.zones = 6\nnetwork.cidr = \"192.168.7.0/24\"",
         "network.cidr = \"172.31.0.0/16\"",
         "network.vpc_id = \"vpc-0a1b2c3d\"\nnetwork.subnet_ids = [\"subnet-0a1b2c3d\", \"subnet-0a1b2c3e\"]",

@@ -81,6 +81,18 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("database.backup_days", "6", "7 to 35"),
     ("database.backup_days", "36", "7 to 35"),
     (
+        "database.log_retention_days",
+        "0",
+        "without the key nothing is dropped",
+    ),
+    ("database.log_retention_days", "6", "7 to 36500"),
+    ("database.log_retention_days", "36_501", "7 to 36500"),
+    (
+        "database.log_retention_days",
+        "\"30d\"",
+        "for example `log_retention_days = 365`",
+    ),
+    (
         "database.parameters",
         "{ \"max-connections\" = \"1\" }",
         "did you mean `max_connections`",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_lambda::types::VpcConfig;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::finding::read;
 use super::{FUNCTIONS, NOT_FOUND, exists, idle, once_idle, ready, url};
@@ -20,6 +21,8 @@ use crate::stack::Tags;
 /// Migrations run one at a time, and for as long as Lambda allows.
 const MIGRATOR_CONCURRENCY: u32 = 1;
 const MIGRATOR_TIMEOUT_S: u32 = 900;
+/// The migrator's variable with the days after which it drops logs; without it, it never does.
+const LOG_RETENTION: &str = "LOG_RETENTION_DAYS";
 /// The unique id of the role that the function was last configured with.
 pub(super) const TAG_ROLE: &str = "wmctl:role-id";
 
@@ -266,11 +269,19 @@ fn environment(name: &str, config: &Config) -> BTreeMap<String, String> {
             "ADMIN_SECRET_ARN",
             "${secret/database-admin.arn}".to_owned(),
         ));
+        let days = config.database.log_retention_days;
+        variables.extend(days.map(|days| (LOG_RETENTION, days.to_string())));
     }
     variables
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
+}
+
+/// The days after which this function drops logs; `None` where it never does.
+pub fn log_retention(function: &Value) -> Option<u32> {
+    let days = function["environment"][LOG_RETENTION].as_str()?;
+    days.parse().ok().filter(|days| *days > 0)
 }
 
 fn level(config: &Config) -> String {

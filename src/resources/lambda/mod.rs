@@ -7,6 +7,7 @@ pub mod alias;
 mod finding;
 pub mod function;
 pub mod invoke;
+pub mod maintenance;
 pub mod permission;
 pub mod schema;
 mod settings;
@@ -21,6 +22,7 @@ use aws_sdk_lambda::types::{LastUpdateStatus, State};
 use crate::aws::During;
 use crate::aws::patience::{Look, patiently, wait};
 use crate::error::{Error, Result};
+use crate::events::Events;
 use crate::resources::Cx;
 
 /// The functions of the crate, by logical name.
@@ -31,6 +33,8 @@ pub const LIVE: &str = "live";
 const NOT_FOUND: &[&str] = &["ResourceNotFoundException"];
 /// IAM, KMS grants and EC2 network interfaces settle within minutes, not seconds.
 const SETTLING: Duration = Duration::from_mins(5);
+/// As long as any function may run.
+const RUNNING: Duration = Duration::from_mins(16);
 
 /// Whether a call was refused since what it makes is there already.
 fn exists(error: &Error) -> bool {
@@ -77,6 +81,16 @@ where
 {
     let what = "the last update to end";
     patiently(cx.events, cx.id, what, SETTLING, busy, call).await
+}
+
+/// Calls the migrator, which runs once at a time: its schedule may have called it just now.
+async fn once_free<T, F>(events: &Events, call: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let busy = |error: &Error| error.code() == Some("TooManyRequestsException");
+    let what = "the migrator's last run to end";
+    patiently(events, &schema::id(), what, RUNNING, busy, call).await
 }
 
 /// Waits until the function (or one version of it) is active and its last update is done:

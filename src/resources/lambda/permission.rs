@@ -10,8 +10,13 @@ use super::url::qualifier_of;
 use super::{FUNCTIONS, LIVE, NOT_FOUND, exists, once_idle};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
-use crate::object::{Attributes, attributes};
+use crate::object::{Attributes, Id, attributes};
+use crate::resources::events::rule::MAINTENANCE;
+use crate::resources::events::rule_arn;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
+
+/// The statement that lets the schedule call the migrator.
+pub const SCHEDULE: &str = "migrator-live-schedule";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionPermission {
@@ -31,26 +36,37 @@ impl Resource for FunctionPermission {
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let api = &scope.config.api;
-        vec![(
-            "chatbot-live-api".to_owned(),
-            Self {
-                function: "${function/chatbot}".to_owned(),
-                qualifier: Some(LIVE.to_owned()),
-                statement_id: "api".to_owned(),
-                action: "lambda:InvokeFunction".to_owned(),
-                principal: "apigateway.amazonaws.com".to_owned(),
-                // This stage and this method only.
-                source_arn: Some(format!(
-                    "${{rest-api/main.execution_arn}}/{}/POST{}",
-                    api.stage, api.path
-                )),
-            },
-        )]
+        let api = Self {
+            function: "${function/chatbot}".to_owned(),
+            qualifier: Some(LIVE.to_owned()),
+            statement_id: "api".to_owned(),
+            action: "lambda:InvokeFunction".to_owned(),
+            principal: "apigateway.amazonaws.com".to_owned(),
+            // This stage and this method only.
+            source_arn: Some(format!(
+                "${{rest-api/main.execution_arn}}/{}/POST{}",
+                api.stage, api.path
+            )),
+        };
+        let schedule = Self {
+            function: "${function/migrator}".to_owned(),
+            qualifier: Some(LIVE.to_owned()),
+            statement_id: "schedule".to_owned(),
+            action: "lambda:InvokeFunction".to_owned(),
+            principal: "events.amazonaws.com".to_owned(),
+            // This rule only; its ARN names the account.
+            source_arn: Some(rule_arn(scope.stack, MAINTENANCE)),
+        };
+        vec![
+            ("chatbot-live-api".to_owned(), api),
+            (SCHEDULE.to_owned(), schedule),
+        ]
     }
 
-    fn after(_name: &str) -> Vec<crate::object::Id> {
-        // A statement on an alias needs the alias.
-        vec![super::alias::id("chatbot")]
+    /// A statement on an alias needs the alias.
+    fn after(name: &str) -> Vec<Id> {
+        let function = name.split('-').next().unwrap_or(name);
+        vec![super::alias::id(function)]
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {

@@ -11,10 +11,11 @@ use super::alias::point;
 use super::finding::{described, tags_of};
 use super::invoke::{invoke, lacks_permission};
 use super::version::again;
-use super::{LIVE, once_idle, settled};
+use super::{LIVE, once_free, once_idle, settled};
 use crate::aws::patience::patiently;
 use crate::aws::{Aws, During, Reader};
 use crate::error::{Error, Result};
+use crate::events::Events;
 use crate::object::{Attributes, Id, attributes};
 use crate::resources::secretsmanager;
 use crate::resources::{Cx, DatabaseServer, Found, Resource, Scope};
@@ -129,7 +130,7 @@ impl Schema {
     async fn migrate(&self, cx: &Cx<'_>) -> Result<()> {
         let attempt = || async {
             let what = "the migrator to be callable";
-            settled(cx, what, || migrate(cx.aws, &self.migrator)).await
+            settled(cx, what, || migrate(cx.aws, cx.events, &self.migrator)).await
         };
         match attempt().await {
             Err(error) if denied(&error) => {
@@ -155,6 +156,11 @@ impl Schema {
         }
         Ok(())
     }
+}
+
+/// There is one schema.
+pub fn id() -> Id {
+    Id::new(Schema::KIND, "main")
 }
 
 /// Whether the migrator itself failed, for lack of a permission.
@@ -188,8 +194,9 @@ struct Login {
 }
 
 /// Applies what is pending and returns the migrator's account of it.
-pub async fn migrate(aws: &Aws, migrator: &str) -> Result<Value> {
-    invoke(aws, migrator, LIVE, &json!({"action": "migrate"}))
+pub async fn migrate(aws: &Aws, events: &Events, migrator: &str) -> Result<Value> {
+    let event = json!({"action": "migrate"});
+    once_free(events, || invoke(aws, migrator, LIVE, &event))
         .await
         .map_err(|error| {
             Error {
@@ -201,6 +208,7 @@ pub async fn migrate(aws: &Aws, migrator: &str) -> Result<Value> {
 }
 
 /// What is applied and what is pending.
-pub async fn status(aws: &Aws, migrator: &str) -> Result<Value> {
-    invoke(aws, migrator, LIVE, &json!({"action": "status"})).await
+pub async fn status(aws: &Aws, events: &Events, migrator: &str) -> Result<Value> {
+    let event = json!({"action": "status"});
+    once_free(events, || invoke(aws, migrator, LIVE, &event)).await
 }

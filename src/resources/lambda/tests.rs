@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::alias::FunctionAlias;
-use super::function::Function;
+use super::function::{Function, log_retention};
 use super::permission::FunctionPermission;
 use super::schema::Schema;
 use super::version::FunctionVersion;
@@ -164,6 +164,25 @@ async fn a_concurrency_quota_is_told_with_what_to_do() {
         .unwrap_err();
     assert_eq!(error.hints[0], "lower [function] reserved_concurrency");
     assert_eq!(scene.script.calls(), [STATE, RESERVE]);
+}
+
+/// The chatbot never drops anything.
+#[test]
+fn the_migrator_alone_is_told_of_the_retention() {
+    let days = |toml: &str| {
+        let functions = sample::wanted::<Function>(toml, &[]).into_iter();
+        functions
+            .map(|(name, function)| (name, log_retention(&json!(function))))
+            .collect::<Vec<_>>()
+    };
+    let both = |migrator| {
+        [
+            ("chatbot".to_owned(), None),
+            ("migrator".to_owned(), migrator),
+        ]
+    };
+    assert_eq!(days(""), both(None));
+    assert_eq!(days("[database]\nlog_retention_days = 30"), both(Some(30)));
 }
 
 /// Note 9 of the field: one change after the other.

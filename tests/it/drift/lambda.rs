@@ -17,6 +17,7 @@ use super::{Account, Deletion, Drift, Rows, drift};
 const CHATBOT: &str = "function/chatbot";
 const LIVE: &str = "function-alias/chatbot";
 const API: &str = "function-permission/chatbot-live-api";
+const SCHEDULE: &str = "function-permission/migrator-live-schedule";
 /// What API Gateway's part of the stack says of the function.
 const UP_TO_THE_STAGE: &[&str] = &[
     LIVE,
@@ -245,6 +246,24 @@ fn permissions() -> Vec<Drift> {
         extra("function-permission/migrator-live-other", |account| {
             Box::pin(state(account, "function/migrator", Some("live")))
         }),
+        Drift {
+            action: "replace",
+            ..drift(SCHEDULE, "source_arn", |account| {
+                Box::pin(async move {
+                    let migrator = account.id("function/migrator");
+                    let call = account.aws.lambda.remove_permission();
+                    let call = call.function_name(migrator).qualifier("live");
+                    call.statement_id("schedule").send().await.unwrap();
+                    // Whatever rule anybody makes.
+                    let call = account.aws.lambda.add_permission();
+                    let call = call.function_name(migrator).qualifier("live");
+                    let call = call
+                        .statement_id("schedule")
+                        .principal("events.amazonaws.com");
+                    call.action("lambda:InvokeFunction").send().await.unwrap();
+                })
+            })
+        },
     ]
 }
 
@@ -298,6 +317,19 @@ fn deletions() -> Vec<Deletion> {
             also: &[],
             except: &[],
             deed: |account| Box::pin(retract(account)),
+        },
+        Deletion {
+            id: SCHEDULE,
+            also: &[],
+            except: &[],
+            deed: |account| {
+                Box::pin(async move {
+                    let call = account.aws.lambda.remove_permission();
+                    let call = call.function_name(account.id("function/migrator"));
+                    let call = call.qualifier("live").statement_id("schedule");
+                    call.send().await.unwrap();
+                })
+            },
         },
     ]
 }

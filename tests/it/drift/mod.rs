@@ -4,6 +4,7 @@
 mod apigateway;
 mod cloudwatch;
 mod ec2;
+mod events;
 mod iam;
 mod kms;
 mod lambda;
@@ -100,6 +101,7 @@ fn services() -> Vec<Rows> {
         ("apigateway", apigateway::rows as fn() -> Rows),
         ("cloudwatch", cloudwatch::rows as fn() -> Rows),
         ("ec2", ec2::rows as fn() -> Rows),
+        ("events", events::rows as fn() -> Rows),
         ("iam", iam::rows as fn() -> Rows),
         ("kms", kms::rows as fn() -> Rows),
         ("lambda", lambda::rows as fn() -> Rows),
