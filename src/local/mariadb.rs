@@ -81,6 +81,8 @@ impl MariaDb {
         let mut arguments = vec![
             "--no-defaults".to_owned(),
             format!("--datadir={}", new.display()),
+            // A server that starts removes temporary tables that it finds, whoever's they are.
+            format!("--tmpdir={}", self.dir().join("tmp").display()),
             "--auth-root-authentication-method=socket".to_owned(),
             format!("--auth-root-socket-user={user}"),
             "--skip-test-db".to_owned(),
