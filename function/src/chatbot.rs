@@ -277,7 +277,7 @@ fn record(
         }
     }
     let metrics = metrics::embed(&context.env_config.function_name, request);
-    log::write_measured(level, message, line, metrics);
+    log::write_measured(level, message, &line, &metrics);
 }
 
 fn millis(started: Instant) -> f64 {

@@ -3,9 +3,8 @@
 //! Every value of a dimension is a metric of its own and is paid for, so both dimensions hold
 //! only names that this crate defines.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
-use crate::fields;
 use crate::time::epoch_millis;
 
 /// What stands for the intent where a request was refused before it was known.
@@ -22,42 +21,86 @@ pub struct Request {
     pub duration_ms: f64,
 }
 
-/// The members that make a log line a metric too. `function` keeps deployments apart.
-pub fn embed(function: &str, request: Request) -> Map<String, Value> {
-    let namespace = format!("wmctl/{function}");
-    let directive = |dimensions: Value, metrics: Value| json!({ "Namespace": namespace, "Dimensions": dimensions, "Metrics": metrics });
-    let mut directives = vec![directive(
-        json!([["Intent"]]),
-        json!([
-            { "Name": "Invocations", "Unit": "Count" },
-            { "Name": "Rows", "Unit": "Count" },
-            { "Name": "Refusals", "Unit": "Count" },
-            { "Name": "Duration", "Unit": "Milliseconds" },
-        ]),
-    )];
-    if request.code.is_some() {
-        directives.push(directive(
-            json!([["Intent", "Code"]]),
-            json!([{ "Name": "Refusals", "Unit": "Count" }]),
-        ));
-    }
-    let mut members = fields! {
-        _aws: json!({ "Timestamp": epoch_millis(), "CloudWatchMetrics": directives }),
-        Intent: request.intent.unwrap_or(NO_INTENT),
-        Invocations: 1,
-        Rows: request.rows,
-        Refusals: u8::from(request.code.is_some()),
-        Duration: request.duration_ms,
+/// The members that make a log line a metric too, as CloudWatch calls them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Members {
+    #[serde(rename = "_aws")]
+    aws: Metadata,
+    intent: &'static str,
+    invocations: u8,
+    rows: usize,
+    refusals: u8,
+    duration: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata {
+    timestamp: u64,
+    cloud_watch_metrics: Vec<Directive>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: String,
+    dimensions: [&'static [&'static str]; 1],
+    metrics: &'static [Metric],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: &'static str,
+}
+
+const fn metric(name: &'static str, unit: &'static str) -> Metric {
+    Metric { name, unit }
+}
+
+const REFUSALS: Metric = metric("Refusals", "Count");
+const BY_INTENT: &[Metric] = &[
+    metric("Invocations", "Count"),
+    metric("Rows", "Count"),
+    REFUSALS,
+    metric("Duration", "Milliseconds"),
+];
+const BY_CODE: &[Metric] = &[REFUSALS];
+
+/// What one request adds to the figures. `function` keeps deployments apart.
+pub fn embed(function: &str, request: Request) -> Members {
+    let directive = |dimensions, metrics| Directive {
+        namespace: format!("wmctl/{function}"),
+        dimensions: [dimensions],
+        metrics,
     };
-    if let Some(code) = request.code {
-        members.insert("Code".into(), code.into());
+    let mut directives = vec![directive(&["Intent"], BY_INTENT)];
+    if request.code.is_some() {
+        directives.push(directive(&["Intent", "Code"], BY_CODE));
     }
-    members
+    Members {
+        aws: Metadata {
+            timestamp: epoch_millis(),
+            cloud_watch_metrics: directives,
+        },
+        intent: request.intent.unwrap_or(NO_INTENT),
+        invocations: 1,
+        rows: request.rows,
+        refusals: u8::from(request.code.is_some()),
+        duration: request.duration_ms,
+        code: request.code,
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const DONE: Request = Request {
@@ -69,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_success_has_no_code() {
-        let members = embed("chat-prod", DONE);
+        let members = json!(embed("chat-prod", DONE));
         let directives = members["_aws"]["CloudWatchMetrics"].as_array().unwrap();
         assert_eq!(directives.len(), 1);
         assert_eq!(directives[0]["Namespace"], "wmctl/chat-prod");
@@ -77,7 +120,7 @@ mod tests {
             (&members["Rows"], &members["Refusals"]),
             (&json!(3), &json!(0))
         );
-        assert!(!members.contains_key("Code"));
+        assert_eq!(members.get("Code"), None);
     }
 
     #[test]
@@ -87,7 +130,7 @@ mod tests {
             code: Some("unauthorized"),
             ..DONE
         };
-        let members = embed("chat-prod", refused);
+        let members = json!(embed("chat-prod", refused));
         assert_eq!(members["Intent"], "none");
         assert_eq!(members["Code"], "unauthorized");
         let second = &members["_aws"]["CloudWatchMetrics"][1];

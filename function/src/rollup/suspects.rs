@@ -9,8 +9,10 @@ use crate::detect::{self, Kind, Sightings, agent, login, payload, probe};
 use crate::time::Second;
 use crate::untrusted::shorten;
 
-/// More suspects than this in a segment and the least suspicious are dropped.
-const SUSPECTS: usize = 20_000;
+/// Of more suspects than this in an hour, or in a day that is over, the least suspicious are
+/// dropped.
+const OF_AN_HOUR: usize = 20_000;
+const OF_A_DAY: usize = 2000;
 
 /// More different user agents than this are not worth remembering.
 const AGENTS: usize = 1000;
@@ -160,6 +162,17 @@ impl Suspect {
 }
 
 impl Suspects {
+    /// Keeps so many suspects.
+    fn keep(&mut self, most: usize) {
+        if self.by_address.len() <= most {
+            return;
+        }
+        let mut all: Vec<(String, Suspect)> = self.by_address.drain().collect();
+        all.sort_by(|(name, a), (other, b)| b.weight().cmp(&a.weight()).then(name.cmp(other)));
+        all.truncate(most);
+        self.by_address.extend(all);
+    }
+
     fn agent(&mut self, user_agent: &str) -> &Agent {
         if !self.agents.contains_key(user_agent) {
             if self.agents.len() >= AGENTS {
@@ -258,17 +271,12 @@ impl Part for Suspects {
     }
 
     fn prune(&mut self) {
-        if self.by_address.len() <= SUSPECTS {
-            return;
-        }
-        let mut all: Vec<(String, Suspect)> = self.by_address.drain().collect();
-        all.sort_by(|(name, a), (other, b)| b.weight().cmp(&a.weight()).then(name.cmp(other)));
-        all.truncate(SUSPECTS);
-        self.by_address.extend(all);
+        self.keep(OF_AN_HOUR);
     }
 
     fn compact(&mut self) {
         self.by_address.retain(|_, suspect| !suspect.is_harmless());
+        self.keep(OF_A_DAY);
         for suspect in self.by_address.values_mut() {
             // Without a refusal a login is no guess.
             if suspect.refused.is_none() {
@@ -385,7 +393,7 @@ mod tests {
         }
         suspects.add(&request(0, "192.0.2.2", "/?id=1' OR '1'='1", 200, ""));
         suspects.prune();
-        assert_eq!(suspects.by_address.len(), SUSPECTS);
+        assert_eq!(suspects.by_address.len(), OF_AN_HOUR);
         assert!(suspects.by_address.contains_key("192.0.2.2"));
     }
 }

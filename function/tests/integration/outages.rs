@@ -181,16 +181,21 @@ fn a_server_that_is_full_is_unavailable() {
     let stack = Stack::new(Arc::new(Server::new()));
     stack.migrate().unwrap();
     let chatbot = stack.chatbot(&[]);
+    // The one connection kept for root may still be taken by one that is being refused.
+    let mut root = run(stack.server.root(None)).unwrap();
+    let mut at_most = |most: &'static str| {
+        run(sqlx::raw_sql(most).execute(&mut root)).unwrap();
+    };
     // The fewest that it allows.
-    stack.server.execute("SET GLOBAL max_connections = 10");
+    at_most("SET GLOBAL max_connections = 10");
     let tls = sqlx::mysql::MySqlSslMode::Required;
     let mut others = Vec::new();
     while let Ok(other) = stack.server.connect(&stack.user, PASSWORD, tls) {
         others.push(other);
     }
-    assert!(others.len() >= 9);
+    assert!(others.len() >= 8);
     all_unavailable(&chatbot);
-    stack.server.execute("SET GLOBAL max_connections = 100");
+    at_most("SET GLOBAL max_connections = 100");
     assert_eq!(count(&chatbot), 0);
 }
 
