@@ -46,6 +46,11 @@ impl Visits {
             .saturating_add(u32::try_from(forgotten).unwrap_or(u32::MAX));
     }
 
+    /// Whether there are enough requests for [`judge`] to look at.
+    pub fn may_be_a_flood(&self) -> bool {
+        self.requests >= LEAST_REQUESTS && u64::from(self.peak()) >= LEAST_PEAK
+    }
+
     /// The requests of the busiest minute.
     fn peak(&self) -> u32 {
         self.minutes.values().copied().max().unwrap_or(0)

@@ -12,7 +12,7 @@ use crate::untrusted::shorten;
 /// Of more suspects than this in an hour, or in a day that is over, the least suspicious are
 /// dropped.
 const OF_AN_HOUR: usize = 20_000;
-const OF_A_DAY: usize = 2000;
+const OF_A_DAY: usize = 1000;
 
 /// More different user agents than this are not worth remembering.
 const AGENTS: usize = 1000;
