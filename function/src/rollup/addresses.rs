@@ -6,7 +6,7 @@ use cardinality_estimator::CardinalityEstimator;
 use serde::{Deserialize, Serialize};
 use wyhash::WyHash;
 
-use super::{Part, Request};
+use super::{Part, Request, join, take_least};
 use crate::detect::flood::Visits;
 
 /// Of more different addresses than this in an hour, or in a day that is over, only those that
@@ -53,11 +53,9 @@ impl Addresses {
             all.insert(address);
         }
         self.all = Some(all);
-        let mut visits: Vec<(String, Visits)> = self.visits.drain().collect();
-        let rank = |visits: &Visits| (visits.may_be_a_flood(), visits.requests);
-        visits.sort_by(|(name, a), (other, b)| rank(b).cmp(&rank(a)).then(name.cmp(other)));
-        visits.truncate(most);
-        self.visits.extend(visits);
+        take_least(&mut self.visits, most, |visits| {
+            (visits.may_be_a_flood(), visits.requests)
+        });
     }
 }
 
@@ -76,18 +74,10 @@ impl Part for Addresses {
         }
     }
 
-    fn merge(&mut self, mut other: Self) {
-        if self.visits.len() < other.visits.len() {
-            std::mem::swap(&mut self.visits, &mut other.visits);
-        }
-        for (address, visits) in other.visits {
-            match self.visits.get_mut(&address) {
-                Some(known) => known.merge(&visits),
-                None => {
-                    self.visits.insert(address, visits);
-                }
-            }
-        }
+    fn merge(&mut self, other: Self) {
+        join(&mut self.visits, other.visits, |known, visits| {
+            known.merge(&visits);
+        });
         match (&mut self.all, other.all) {
             (Some(all), Some(other)) => all.merge(&other),
             (None, other) => self.all = other,

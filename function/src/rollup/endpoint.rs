@@ -7,7 +7,7 @@ use super::{Part, Request, Sums, template};
 
 /// The sums of one endpoint, by its template. It is read from the segments of [`Sums`], and from
 /// those of hours only: a day's don't tell when in the day an endpoint was asked for.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 #[serde(from = "Sums", into = "Sums")]
 pub struct OfEndpoint {
     template: String,
@@ -36,15 +36,6 @@ impl From<Sums> for OfEndpoint {
 impl From<OfEndpoint> for Sums {
     fn from(of_endpoint: OfEndpoint) -> Self {
         of_endpoint.sums
-    }
-}
-
-impl Clone for OfEndpoint {
-    fn clone(&self) -> Self {
-        Self {
-            template: self.template.clone(),
-            sums: self.sums.clone(),
-        }
     }
 }
 

@@ -35,19 +35,18 @@ impl Latency {
             Err(at) => self.bins.insert(at, (bin, 1)),
         }
         self.sum += value;
-        self.min = Some(self.min.map_or(value, |min| min.min(value)));
-        self.max = Some(self.max.map_or(value, |max| max.max(value)));
+        self.widen(Some(value), Some(value));
+    }
+
+    fn widen(&mut self, min: Option<f64>, max: Option<f64>) {
+        self.min = [self.min, min].into_iter().flatten().reduce(f64::min);
+        self.max = [self.max, max].into_iter().flatten().reduce(f64::max);
     }
 
     pub fn merge(&mut self, other: &Self) {
         self.bins = merged(&self.bins, &other.bins);
         self.sum += other.sum;
-        let both = |a: Option<f64>, b: Option<f64>, choose: fn(f64, f64) -> f64| match (a, b) {
-            (Some(a), Some(b)) => Some(choose(a, b)),
-            (a, b) => a.or(b),
-        };
-        self.min = both(self.min, other.min, f64::min);
-        self.max = both(self.max, other.max, f64::max);
+        self.widen(other.min, other.max);
     }
 
     /// How many values there are.

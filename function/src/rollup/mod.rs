@@ -21,7 +21,7 @@ pub mod suspects;
 mod template;
 pub mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -126,6 +126,37 @@ impl Hour {
         let (first, last) = self.extent.unwrap_or((request.second, request.second));
         self.extent = Some((first.min(request.second), last.max(request.second)));
     }
+}
+
+/// Counts what another map has counted.
+fn join<V>(known: &mut HashMap<String, V>, mut other: HashMap<String, V>, merge: fn(&mut V, V)) {
+    if known.len() < other.len() {
+        std::mem::swap(known, &mut other);
+    }
+    for (name, value) in other {
+        match known.get_mut(&name) {
+            Some(known) => merge(known, value),
+            None => {
+                known.insert(name, value);
+            }
+        }
+    }
+}
+
+/// Takes out all but the `most` that rank highest; of equals, the first by name stay.
+fn take_least<V, R: Ord>(
+    known: &mut HashMap<String, V>,
+    most: usize,
+    rank: impl Fn(&V) -> R,
+) -> Vec<(String, V)> {
+    if known.len() <= most {
+        return Vec::new();
+    }
+    let mut all: Vec<(String, V)> = known.drain().collect();
+    all.sort_by(|(name, a), (other, b)| rank(b).cmp(&rank(a)).then_with(|| name.cmp(other)));
+    let least = all.split_off(most);
+    known.extend(all);
+    least
 }
 
 /// What a table holds of a part.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::latency::Latency;
-use super::{HOUR, Part, Request, template};
+use super::{HOUR, Part, Request, join, take_least, template};
 
 /// More different endpoints than this in a segment are probes: the rest is one.
 const ENDPOINTS: usize = 1000;
@@ -112,10 +112,8 @@ impl Totals {
         self.bytes += other.bytes;
         self.timed += other.timed;
         self.time += other.time;
-        self.slowest = match (self.slowest, other.slowest) {
-            (Some(a), Some(b)) => Some(a.max(b)),
-            (a, b) => a.or(b),
-        };
+        let slowest = [self.slowest, other.slowest].into_iter().flatten();
+        self.slowest = slowest.reduce(f64::max);
     }
 
     /// The mean response time in milliseconds.
@@ -174,22 +172,20 @@ impl Part for Sums {
         for (class, count) in other.status_classes {
             *self.status_classes.entry(class).or_default() += count;
         }
-        for (name, endpoint) in other.endpoints {
-            self.add_endpoint(&name, |known| known.merge(&endpoint));
-        }
+        join(&mut self.endpoints, other.endpoints, |known, endpoint| {
+            known.merge(&endpoint);
+        });
     }
 
     fn prune(&mut self) {
         if self.endpoints.len() <= ENDPOINTS {
             return;
         }
-        let mut all: Vec<(String, Endpoint)> = self.endpoints.drain().collect();
-        all.sort_by(|(name, a), (other, b)| b.requests.cmp(&a.requests).then(name.cmp(other)));
         let mut rest = Endpoint::default();
-        for (_, endpoint) in all.drain(ENDPOINTS - 1..) {
+        // One place is for the rest.
+        for (_, endpoint) in take_least(&mut self.endpoints, ENDPOINTS - 1, |e| e.requests) {
             rest.merge(&endpoint);
         }
-        self.endpoints.extend(all);
         self.add_endpoint(OTHER, |other| other.merge(&rest));
     }
 }

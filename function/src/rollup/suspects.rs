@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Part, Request};
+use super::{Part, Request, join, take_least};
 use crate::detect::{self, Kind, Sightings, agent, login, payload, probe};
 use crate::time::Second;
 use crate::untrusted::shorten;
@@ -108,7 +108,7 @@ fn see(seen: &mut Option<Seen>, second: i64, evidence: &str) {
     }
 }
 
-fn join(seen: &mut Option<Seen>, other: Option<Seen>) {
+fn see_all(seen: &mut Option<Seen>, other: Option<Seen>) {
     match (seen.as_mut(), other) {
         (Some(seen), Some(other)) => seen.merge(other),
         (None, other) => *seen = other,
@@ -118,7 +118,7 @@ fn join(seen: &mut Option<Seen>, other: Option<Seen>) {
 
 impl Suspect {
     fn merge(&mut self, other: Self) {
-        join(&mut self.misses, other.misses);
+        see_all(&mut self.misses, other.misses);
         for (path, is_sensitive) in other.missing {
             if self.missing.len() < probe::MOST_PATHS {
                 self.missing.insert(path, is_sensitive);
@@ -129,7 +129,7 @@ impl Suspect {
             known.failures += logins.failures;
             known.successes += logins.successes;
         }
-        join(&mut self.refused, other.refused);
+        see_all(&mut self.refused, other.refused);
         for (kind, (seen, answered)) in other.payloads {
             match self.payloads.get_mut(&kind) {
                 Some((known, known_answered)) => {
@@ -141,7 +141,7 @@ impl Suspect {
                 }
             }
         }
-        join(&mut self.tools, other.tools);
+        see_all(&mut self.tools, other.tools);
     }
 
     /// What makes it more suspect than another.
@@ -162,17 +162,6 @@ impl Suspect {
 }
 
 impl Suspects {
-    /// Keeps so many suspects.
-    fn keep(&mut self, most: usize) {
-        if self.by_address.len() <= most {
-            return;
-        }
-        let mut all: Vec<(String, Suspect)> = self.by_address.drain().collect();
-        all.sort_by(|(name, a), (other, b)| b.weight().cmp(&a.weight()).then(name.cmp(other)));
-        all.truncate(most);
-        self.by_address.extend(all);
-    }
-
     fn agent(&mut self, user_agent: &str) -> &Agent {
         if !self.agents.contains_key(user_agent) {
             if self.agents.len() >= AGENTS {
@@ -256,27 +245,17 @@ impl Part for Suspects {
         }
     }
 
-    fn merge(&mut self, mut other: Self) {
-        if self.by_address.len() < other.by_address.len() {
-            std::mem::swap(self, &mut other);
-        }
-        for (address, suspect) in other.by_address {
-            match self.by_address.get_mut(&address) {
-                Some(known) => known.merge(suspect),
-                None => {
-                    self.by_address.insert(address, suspect);
-                }
-            }
-        }
+    fn merge(&mut self, other: Self) {
+        join(&mut self.by_address, other.by_address, Suspect::merge);
     }
 
     fn prune(&mut self) {
-        self.keep(OF_AN_HOUR);
+        take_least(&mut self.by_address, OF_AN_HOUR, Suspect::weight);
     }
 
     fn compact(&mut self) {
         self.by_address.retain(|_, suspect| !suspect.is_harmless());
-        self.keep(OF_A_DAY);
+        take_least(&mut self.by_address, OF_A_DAY, Suspect::weight);
         for suspect in self.by_address.values_mut() {
             // Without a refusal a login is no guess.
             if suspect.refused.is_none() {

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::detect::probe;
+
 /// Longer ones hold data, not a name.
 const LONGEST: usize = 200;
 
@@ -11,7 +13,7 @@ const ID: &str = "{id}";
 
 /// The endpoint's path with identifiers replaced by `{id}`, without query string and fragment.
 pub fn template(endpoint: &str) -> Cow<'_, str> {
-    let path = endpoint.split(['?', '#']).next().unwrap_or_default();
+    let path = probe::path(endpoint);
     // Every identifier has a digit.
     if path.len() <= LONGEST && !path.bytes().any(|byte| byte.is_ascii_digit()) {
         return Cow::Borrowed(path);
