@@ -3,11 +3,13 @@
 mod call;
 mod change;
 mod down;
+mod keys;
 mod local;
 mod maintain;
 mod migrate;
 mod plan;
 mod planning;
+mod rotate_keys;
 mod session;
 mod status;
 mod stop;
@@ -118,6 +120,9 @@ pub enum Command {
     Maintain(maintain::Maintain),
     Status(status::Status),
     Call(call::Call),
+    RotateKeys(rotate_keys::RotateKeys),
+    #[command(subcommand)]
+    Keys(keys::Keys),
     Unlock(unlock::Unlock),
     #[command(subcommand)]
     Local(local::Local),
@@ -136,6 +141,8 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Maintain(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,
                 Command::Call(command) => command.run(&cli.global).await,
+                Command::RotateKeys(command) => command.run(&cli.global).await,
+                Command::Keys(command) => command.run(&cli.global).await,
                 Command::Unlock(command) => command.run(&cli.global).await,
                 Command::Local(command) => command.run(&cli.global).await,
             }

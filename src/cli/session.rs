@@ -24,6 +24,8 @@ use crate::plan::{self, Plan};
 use crate::report::{Printer, Progress};
 use crate::resources::lambda::schema::Schema;
 use crate::resources::{self, DatabaseServer, Kinds, Options, Resource, Scope};
+use crate::rotation;
+use crate::rotation::age::{Age, ages};
 use crate::stack::Stack;
 
 /// The authorities that sign RDS certificates, by region.
@@ -163,13 +165,16 @@ impl Session {
         }
         let skipped = |id: &Id| self.options.skip_migrate && id.kind == Schema::KIND;
         wanted.retain(|wanted| !skipped(&wanted.id));
+        let mut notes = observed.notes;
+        let ages = ages(&self.config, &observed.objects, rotation::now());
+        notes.extend(ages.iter().filter_map(Age::warning));
         let found = observed.objects.into_iter();
         Ok(View {
             wanted,
             found: found.filter(|object| !skipped(&object.id)).collect(),
             existing: observed.existing,
             unfit: RefCell::new(observed.unfit),
-            notes: observed.notes,
+            notes,
             artifacts,
             facts,
         })

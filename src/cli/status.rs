@@ -11,6 +11,8 @@ use crate::error::Result;
 use crate::object::{Id, Ids, Object};
 use crate::resources::lambda::LIVE;
 use crate::resources::lambda::invoke::invoke;
+use crate::rotation::age::{Age, ages};
+use crate::rotation::now;
 
 /// Show the endpoint, the live versions, their health, and what `up` would change
 #[derive(Debug, Args)]
@@ -44,6 +46,12 @@ impl Status {
         document["database_parameters"] = json!(of_database("parameters"));
         document["objects"] = json!(found.len());
         document["pending_changes"] = json!(pending);
+        let ages = ages(&session.config, &found, now());
+        for key in document["api_keys"].as_array_mut().into_iter().flatten() {
+            let age = ages.iter().find(|age| key["name"] == age.name.as_str());
+            key["age_days"] = json!(age.map(|age| age.days));
+            key["rotation_due"] = json!(age.is_some_and(Age::is_over));
+        }
         let (printer, place) = (session.printer, session.place());
         session.close().await;
         if printer.json {
@@ -102,8 +110,10 @@ fn text(document: &Value, place: &str) -> String {
         format!("health    {health}"),
     ];
     for key in document["api_keys"].as_array().into_iter().flatten() {
+        let age = key["age_days"].as_i64();
+        let age = age.map_or_else(String::new, |days| format!(", {days} days old"));
         lines.push(format!(
-            "api key   {}: in the secret {}",
+            "api key   {}{age}: in the secret {}",
             shown(&key["name"]),
             shown(&key["secret"])
         ));

@@ -1,9 +1,10 @@
 //! Secrets: the database's two users, the API keys, and the digests that the function checks.
 
-mod content;
+pub mod content;
 mod existing;
 mod observed;
 pub mod secret;
+pub mod staging;
 
 use aws_sdk_secretsmanager::types::Tag;
 use rand::SeedableRng;
