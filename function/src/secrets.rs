@@ -256,12 +256,9 @@ impl Secrets {
 
     /// The accepted keys.
     pub async fn keys(&mut self, deadline: &Deadline) -> Result<&Keys, String> {
-        let kept = match self.keys_kept.take() {
-            Some(kept) => kept,
-            None => {
-                let keys = self.read_keys(deadline, OPERATION).await?;
-                return Ok(self.keep(keys));
-            }
+        let Some(kept) = self.keys_kept.take() else {
+            let keys = self.read_keys(deadline, OPERATION).await?;
+            return Ok(self.keep(keys));
         };
         Ok(&self.keys_kept.insert(kept).keys)
     }

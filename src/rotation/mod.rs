@@ -9,7 +9,7 @@
 //! | versions and their order | API keys `{stack}-{environment}-{name}-v{n}`, with the stack's tags |
 //! | which is current | the secret `api-key-NAME`: its AWSCURRENT version has an id that follows from the key's |
 //! | what is to become it | later versions; AWSPENDING of the same secret once the value is stored |
-//! | when it became it | the secret's tag `wmctl:promoted`: `{key id} {seconds since 1970}` |
+//! | when it became it | the secret's tag `wmctl:promoted`: `2026-01-31T12:00:00Z {key id}` |
 //! | what the function accepts | the secret `api-keys`, and its tags `wmctl:source/NAME` |
 //! | what the gateway admits | the keys of the usage plan |
 //! | what is done with | earlier versions that are disabled, their names end with `-retired`, since when they changed last |

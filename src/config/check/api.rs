@@ -175,7 +175,8 @@ fn keys(checker: &mut Checker<'_, '_>) {
 /// How a key is rotated.
 fn rotation(checker: &mut Checker<'_, '_>, table: &Place, key: &ApiKey) {
     let days = table.key("rotate_after_days");
-    if !(1..=MOST_DAYS).contains(&key.rotate_after_days) {
+    let lives = (1..=MOST_DAYS).contains(&key.rotate_after_days);
+    if !lives {
         let help = "for example `rotate_after_days = 90`";
         let says = format!("is {}, and must be 1 to {MOST_DAYS}", key.rotate_after_days);
         checker.refuse(&days, &says, "days", help);
@@ -194,7 +195,7 @@ fn rotation(checker: &mut Checker<'_, '_>, table: &Place, key: &ApiKey) {
         let help = "for example `grace = \"7d\"`";
         checker.refuse(&table.key("grace"), "is above 90d", label, help);
     }
-    if key.overlap > Span::hours(24 * u64::from(key.rotate_after_days)) {
+    if lives && key.overlap > Span::hours(24 * u64::from(key.rotate_after_days)) {
         checker.clash(
             format!("`{overlap}` is longer than a key lives"),
             (&overlap, "how long both keys are valid".to_owned()),

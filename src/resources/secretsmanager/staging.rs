@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::types::Tag;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -19,7 +21,7 @@ use crate::resources::{Cx, Resource};
 pub(super) const CURRENT: &str = "AWSCURRENT";
 pub(super) const PENDING: &str = "AWSPENDING";
 
-/// When which key was promoted: `{id} {seconds since 1970}`.
+/// When which key was promoted: `2026-01-31T12:00:00Z {id}`.
 pub const TAG_PROMOTED: &str = "wmctl:promoted";
 
 /// What the secrets tell of one key.
@@ -65,8 +67,9 @@ pub async fn stages(reader: &Reader<'_>, name: &str) -> Result<Stages> {
     };
     let tags = tags_of(secret.tags.as_deref());
     stages.promoted = tags.get(TAG_PROMOTED).and_then(|text| {
-        let (id, time) = text.split_once(' ')?;
-        Some((id.to_owned(), time.parse().ok()?))
+        let (time, id) = text.split_once(' ')?;
+        let time = DateTime::from_str(time, Format::DateTime).ok()?;
+        Some((id.to_owned(), time.secs()))
     });
     for (version, labels) in secret.version_ids_to_stages.unwrap_or_default() {
         let is = |label: &str| labels.iter().any(|other| other == label);
@@ -150,9 +153,11 @@ pub async fn forget(aws: &Aws, secret: &str, version: &str) -> Result<()> {
 
 /// Keeps the time at which a key was promoted.
 pub async fn note(aws: &Aws, secret: &str, key_id: &str, now: i64) -> Result<()> {
+    let time = DateTime::from_secs(now).fmt(Format::DateTime);
+    let time = time.map_err(|error| Error::failed("the clock is wrong").because(error))?;
     let tag = Tag::builder()
         .key(TAG_PROMOTED)
-        .value(format!("{key_id} {now}"));
+        .value(format!("{time} {key_id}"));
     let call = aws.secrets.tag_resource().secret_id(secret);
     let noted = call.tags(tag.build()).send().await;
     noted.during("TagResource", secret).map(drop)
