@@ -97,7 +97,7 @@ impl Chatbot {
             Ok(answer) => Response::success(id, &answer.data),
             Err(refusal) => Response::failure(id, refusal),
         };
-        record(&context, id, seen, &outcome, started);
+        record(&context, id, &seen, &outcome, started);
         Ok(Reply::Response(response))
     }
 
@@ -251,7 +251,7 @@ fn lost(cause: String) -> Refusal {
 fn record(
     context: &Context,
     id: Uuid,
-    seen: Seen,
+    seen: &Seen,
     outcome: &Result<Answer, Refusal>,
     started: Instant,
 ) {
