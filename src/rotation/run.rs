@@ -13,6 +13,8 @@ use crate::object::Id;
 
 /// How often a step with an uncertain end is tried.
 const TRIES: u32 = 3;
+/// How often a step that was done is looked for.
+const LOOKS: u32 = 10;
 /// AWS's lists may not show at once what was just made.
 const SETTLING: std::time::Duration = std::time::Duration::from_secs(3);
 
@@ -27,7 +29,8 @@ impl Site<'_> {
     ) -> Result<Next> {
         let id = Id::new("api-key", &rules.name).to_string();
         let mut probed = false;
-        let mut failed: Option<(Step, Error)> = None;
+        // The last step, and how it failed, if so.
+        let mut last: Option<(Step, Option<Error>)> = None;
         let mut tries = 1;
         loop {
             let keys = observe(self.aws, self.stack).await?;
@@ -39,9 +42,21 @@ impl Site<'_> {
                 Next::Step(step) => step,
                 end => return Ok(end),
             };
-            // What failed and is no longer the next step was done all the same.
-            match failed.take() {
-                Some((before, error)) if before == step => {
+            // What failed and is no longer the next step was done all the same; what was done and
+            // is still the next step does not show yet.
+            match last.take() {
+                Some((before, None)) if before == step => {
+                    if tries == LOOKS {
+                        let what = step.doing();
+                        return Err(Error::failed(format!("{id}: {what} took no effect"))
+                            .hint("run the same command again to go on"));
+                    }
+                    tries += 1;
+                    last = Some((before, None));
+                    sleep(SETTLING).await;
+                    continue;
+                }
+                Some((before, Some(error))) if before == step => {
                     if !error.uncertain || tries == TRIES {
                         return Err(error);
                     }
@@ -56,6 +71,11 @@ impl Site<'_> {
                 let old = step.id();
                 agree(&last_use(self.aws, self.stack, plan, old).await?)?;
             }
+            if matches!(step, Step::Probe(_)) && self.endpoint.is_none() {
+                self.events.note(format!("{id}: the new key is not probed"));
+                probed = true;
+                continue;
+            }
             let started = Instant::now();
             self.events.started(&id, step.doing());
             match self.carry_out(key, plan, &step, stopped).await {
@@ -63,6 +83,7 @@ impl Site<'_> {
                     self.events.done(&id, step.past(), started.elapsed());
                     probed |= matches!(step, Step::Probe(_));
                     wish = after(wish, &step);
+                    last = Some((step, None));
                 }
                 Err(error) if error.kind == Kind::Interrupted => return Err(error),
                 Err(error) => {
@@ -72,9 +93,9 @@ impl Site<'_> {
                         error: text,
                     });
                     if error.uncertain && self.aws.target.is_aws() {
-                        sleep(SETTLING).await;
+                        sleep(2 * SETTLING).await;
                     }
-                    failed = Some((step, error));
+                    last = Some((step, Some(error)));
                 }
             }
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::content::{self, Content, DIGESTS, of_key};
 use super::existing::existing;
 use super::observed::{described, found, listed};
-use super::staging::{once_back, promote, source_tag, store, version_of};
+use super::staging::{CURRENT, once_back, promote, put, source_tag, store, version_of};
 use super::{NOT_FOUND, TAG_VERSION, aws_name, secret_tags};
 use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
@@ -104,8 +104,7 @@ impl Resource for Secret {
                 let mut made = secret.version_id.unwrap_or_default();
                 if let Some(version) = version.filter(|version| *version != made) {
                     // An emulator chooses the id by itself.
-                    store(cx, &name, &version, &value).await?;
-                    promote(cx, &name, &made, &version).await?;
+                    put(cx, &name, &version, &value, CURRENT).await?;
                     made = version;
                 }
                 if content == Content::Digests {

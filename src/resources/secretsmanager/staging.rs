@@ -31,6 +31,8 @@ pub struct Stages {
     pub current: Option<String>,
     /// Those of pending versions that are not current. (An emulator may have several.)
     pub pending: BTreeSet<String>,
+    /// The current version, where the pending stage was left on it.
+    pub left: Option<String>,
     /// The key that was promoted last, and when.
     pub promoted: Option<(String, i64)>,
     /// The ids of keys whose digests the function was given.
@@ -74,6 +76,7 @@ pub async fn stages(reader: &Reader<'_>, name: &str) -> Result<Stages> {
     for (version, labels) in secret.version_ids_to_stages.unwrap_or_default() {
         let is = |label: &str| labels.iter().any(|other| other == label);
         if is(CURRENT) {
+            stages.left = is(PENDING).then(|| version.clone());
             stages.current = Some(version);
         } else if is(PENDING) {
             stages.pending.insert(version);
@@ -84,6 +87,17 @@ pub async fn stages(reader: &Reader<'_>, name: &str) -> Result<Stages> {
 
 /// Stores a key's value beside the current one. Repeatable: the same key is the same version.
 pub async fn store(cx: &Cx<'_>, secret: &str, version: &str, value: &SecretString) -> Result<()> {
+    put(cx, secret, version, value, PENDING).await
+}
+
+/// Stores a value under a stage.
+pub(super) async fn put(
+    cx: &Cx<'_>,
+    secret: &str,
+    version: &str,
+    value: &SecretString,
+    stage: &str,
+) -> Result<()> {
     let call = cx
         .aws
         .secrets
@@ -91,7 +105,7 @@ pub async fn store(cx: &Cx<'_>, secret: &str, version: &str, value: &SecretStrin
         .secret_id(secret)
         .client_request_token(version)
         .secret_string(value.expose_secret())
-        .version_stages(PENDING);
+        .version_stages(stage);
     let attempt = || async { call.clone().send().await.during("PutSecretValue", cx.id) };
     once_back(cx, attempt).await.map(drop)
 }
@@ -137,7 +151,7 @@ pub async fn promote(cx: &Cx<'_>, secret: &str, from: &str, to: &str) -> Result<
     }
 }
 
-/// Takes the pending stage off a version, which is then forgotten.
+/// Takes the pending stage off a version; one without any other stage is then forgotten.
 pub async fn forget(aws: &Aws, secret: &str, version: &str) -> Result<()> {
     aws.secrets
         .update_secret_version_stage()
