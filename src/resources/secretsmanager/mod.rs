@@ -29,6 +29,8 @@ pub async fn value(aws: &Aws, secret_id: &str) -> Result<SecretString> {
     aws.secrets
         .get_secret_value()
         .secret_id(secret_id)
+        // The default; but an emulator takes that for the version that was written last.
+        .version_stage("AWSCURRENT")
         .send()
         .await
         .during("GetSecretValue", secret_id)?
