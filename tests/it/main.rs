@@ -16,6 +16,7 @@ mod network;
 mod operators;
 mod project;
 mod rotation;
+mod rotation_under_load;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
