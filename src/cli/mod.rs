@@ -8,6 +8,8 @@ mod maintain;
 mod migrate;
 mod plan;
 mod planning;
+mod rollback;
+mod safety;
 mod session;
 mod status;
 mod stop;
@@ -115,6 +117,7 @@ pub enum Command {
     Plan(plan::Plan),
     Down(down::Down),
     Migrate(migrate::Migrate),
+    Rollback(rollback::Rollback),
     Maintain(maintain::Maintain),
     Status(status::Status),
     Call(call::Call),
@@ -133,6 +136,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Plan(command) => command.run(&cli.global).await,
                 Command::Down(command) => command.run(&cli.global).await,
                 Command::Migrate(command) => command.run(&cli.global).await,
+                Command::Rollback(command) => command.run(&cli.global).await,
                 Command::Maintain(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,
                 Command::Call(command) => command.run(&cli.global).await,

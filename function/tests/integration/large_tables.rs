@@ -46,6 +46,7 @@ fn fill(stack: &Stack) {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "figures for whoever reads along")]
 fn a_million_rows_change_their_shape_and_no_request_fails() {
     let (stack, chatbot) = Stack::ready_on(std::sync::Arc::new(Server::new()));
     fill(&stack);
@@ -77,8 +78,9 @@ fn a_million_rows_change_their_shape_and_no_request_fails() {
     let done = AtomicBool::new(false);
     let (stored, read) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let during = thread::scope(|scope| {
-        scope.spawn(|| while_not(&done, &stored, || store(&chatbot)));
-        scope.spawn(|| while_not(&done, &read, || look(&second)));
+        let (done, stored, read) = (&done, &stored, &read);
+        scope.spawn(move || while_not(done, stored, || store(&chatbot)));
+        scope.spawn(move || while_not(done, read, || look(&second)));
         // Both are under way.
         while stored.load(Ordering::Relaxed) == 0 || read.load(Ordering::Relaxed) == 0 {
             thread::yield_now();
