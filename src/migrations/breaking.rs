@@ -423,115 +423,118 @@ mod tests {
         }
     }
 
+    /// A statement, what it does, and whether that breaks and destroys.
+    const HARMS: &[(&str, &str, bool, bool)] = &[
+        (
+            "DROP TABLE IF EXISTS logs",
+            "drops the table logs",
+            true,
+            true,
+        ),
+        (
+            "ALTER TABLE logs DROP a",
+            "drops the column logs.a",
+            true,
+            true,
+        ),
+        (
+            "alter table `logs` add c int, drop column if exists `a`",
+            "drops the column logs.a",
+            true,
+            true,
+        ),
+        (
+            "ALTER TABLE logs CHANGE a c INT",
+            "renames the column logs.a",
+            true,
+            true,
+        ),
+        (
+            "ALTER TABLE logs RENAME COLUMN a TO c",
+            "renames the column logs.a",
+            true,
+            false,
+        ),
+        (
+            "ALTER TABLE logs RENAME TO l",
+            "renames the table logs",
+            true,
+            false,
+        ),
+        ("RENAME TABLE logs TO l", "renames a table", true, false),
+        (
+            "ALTER TABLE logs ADD c INT NOT NULL",
+            "adds logs.c, which is NOT NULL and has no DEFAULT",
+            true,
+            false,
+        ),
+        (
+            "ALTER TABLE logs ADD (c INT, d INT NOT NULL)",
+            "adds logs.d, which is NOT NULL and has no DEFAULT",
+            true,
+            false,
+        ),
+        (
+            "ALTER TABLE logs MODIFY a VARCHAR(99)",
+            "may narrow the column logs.a",
+            true,
+            true,
+        ),
+        (
+            "ALTER TABLE logs MODIFY unknown INT",
+            "may narrow the column logs.unknown",
+            true,
+            true,
+        ),
+        (
+            "ALTER TABLE logs ALTER b DROP DEFAULT",
+            "takes away the default of logs.b",
+            true,
+            false,
+        ),
+        (
+            "ALTER TABLE logs DROP PARTITION p1",
+            "drops a partition of logs",
+            false,
+            true,
+        ),
+        ("DELETE FROM logs", "changes or deletes rows", false, true),
+        (
+            "UPDATE logs SET a = NULL",
+            "changes or deletes rows",
+            false,
+            true,
+        ),
+        ("TRUNCATE logs", "empties a table", false, true),
+        (
+            "/*!40000 DROP TABLE logs */",
+            "hides something in /*! … */",
+            true,
+            true,
+        ),
+        (
+            "CALL migrate()",
+            "is of a kind that is not judged",
+            true,
+            true,
+        ),
+        (
+            "ALTER TABLE other.logs DROP a",
+            "names another schema",
+            true,
+            true,
+        ),
+        (
+            "CREATE UNIQUE INDEX i ON logs (a)",
+            "makes an index unique: rows may be refused",
+            true,
+            false,
+        ),
+    ];
+
     #[test]
     fn what_takes_something_away_is_named() {
-        for (sql, does, breaks, destroys) in [
-            (
-                "DROP TABLE IF EXISTS logs",
-                "drops the table logs",
-                true,
-                true,
-            ),
-            (
-                "ALTER TABLE logs DROP a",
-                "drops the column logs.a",
-                true,
-                true,
-            ),
-            (
-                "alter table `logs` add c int, drop column if exists `a`",
-                "drops the column logs.a",
-                true,
-                true,
-            ),
-            (
-                "ALTER TABLE logs CHANGE a c INT",
-                "renames the column logs.a",
-                true,
-                true,
-            ),
-            (
-                "ALTER TABLE logs RENAME COLUMN a TO c",
-                "renames the column logs.a",
-                true,
-                false,
-            ),
-            (
-                "ALTER TABLE logs RENAME TO l",
-                "renames the table logs",
-                true,
-                false,
-            ),
-            ("RENAME TABLE logs TO l", "renames a table", true, false),
-            (
-                "ALTER TABLE logs ADD c INT NOT NULL",
-                "adds logs.c, which is NOT NULL and has no DEFAULT",
-                true,
-                false,
-            ),
-            (
-                "ALTER TABLE logs ADD (c INT, d INT NOT NULL)",
-                "adds logs.d, which is NOT NULL and has no DEFAULT",
-                true,
-                false,
-            ),
-            (
-                "ALTER TABLE logs MODIFY a VARCHAR(99)",
-                "may narrow the column logs.a",
-                true,
-                true,
-            ),
-            (
-                "ALTER TABLE logs MODIFY unknown INT",
-                "may narrow the column logs.unknown",
-                true,
-                true,
-            ),
-            (
-                "ALTER TABLE logs ALTER b DROP DEFAULT",
-                "takes away the default of logs.b",
-                true,
-                false,
-            ),
-            (
-                "ALTER TABLE logs DROP PARTITION p1",
-                "drops a partition of logs",
-                false,
-                true,
-            ),
-            ("DELETE FROM logs", "changes or deletes rows", false, true),
-            (
-                "UPDATE logs SET a = NULL",
-                "changes or deletes rows",
-                false,
-                true,
-            ),
-            ("TRUNCATE logs", "empties a table", false, true),
-            (
-                "/*!40000 DROP TABLE logs */",
-                "hides something in /*! … */",
-                true,
-                true,
-            ),
-            (
-                "CALL migrate()",
-                "is of a kind that is not judged",
-                true,
-                true,
-            ),
-            (
-                "ALTER TABLE other.logs DROP a",
-                "names another schema",
-                true,
-                true,
-            ),
-            (
-                "CREATE UNIQUE INDEX i ON logs (a)",
-                "makes an index unique: rows may be refused",
-                true,
-                false,
-            ),
-        ] {
+        for &(sql, does, breaks, destroys) in HARMS {
             let verdicts = judged(sql);
             let [verdict] = &verdicts[..] else {
                 panic!("{sql}: {verdicts:?}");

@@ -190,6 +190,22 @@ mod tests {
                 "breaks": true, "destroys": true,
             }],
         });
-        insta::assert_snapshot!(migrations_text(&state), @"");
+        insta::assert_snapshot!(migrations_text(&state), @r"
+        applied  0001  logs  2026-01-31 12:00:00 UTC, 31 ms
+        pending  0002  regions
+        local    0003_later.sql: `wmctl up` deploys and applies it
+        begun    0002  regions: statement 2 was cut off, and whether it took effect is not known
+                 ALTER TABLE logs
+                   ADD b INT
+                 look in the database, then `wmctl migrate --repair done` or `--repair again`
+
+        0002_regions.sql, statement 2 of 2
+                 ALTER TABLE logs
+                   DROP b
+               → careful: nobody writes to logs (1000000 rows, 300 MB) until it is done; within 60 s or so
+
+        careful  0002_regions.sql statement 2: drops the column logs.b; the version that serves may need it; data is lost
+        1 applied, 1 pending, 0 new
+        ");
     }
 }

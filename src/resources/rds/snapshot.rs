@@ -95,7 +95,8 @@ mod tests {
         )
     }
 
-    const CREATED: &str = "<CreateDBSnapshotResponse/>";
+    const CREATED: &str = "<CreateDBSnapshotResponse><CreateDBSnapshotResult><DBSnapshot/>\
+                           </CreateDBSnapshotResult></CreateDBSnapshotResponse>";
 
     #[tokio::test]
     async fn it_is_named_by_the_time_tagged_and_waited_for() {
