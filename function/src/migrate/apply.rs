@@ -339,8 +339,8 @@ async fn patiently(
 ) -> Result<(), sqlx::Error> {
     let mut attempt = 1;
     loop {
-        let left = time.left().max(Duration::from_secs(1)).as_secs();
-        let limited = format!("SET SESSION max_statement_time = {left}");
+        let left = time.left().max(Duration::from_secs(1)).as_secs_f64();
+        let limited = format!("SET SESSION max_statement_time = {left:.3}");
         sqlx::raw_sql(AssertSqlSafe(limited))
             .execute(&mut *connection)
             .await?;

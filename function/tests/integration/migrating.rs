@@ -251,9 +251,9 @@ fn what_does_not_fit_in_one_run_is_continued_by_the_next() {
     ]);
     let (mut runs, mut versions) = (0, Vec::new());
     loop {
-        // Of which three seconds are for statements.
+        // Of which four and a half are for statements.
         let wish = Wish::default();
-        let applied = migrate(&stack, files, Duration::from_secs(4), wish).unwrap();
+        let applied = migrate(&stack, files, Duration::from_secs(6), wish).unwrap();
         runs += 1;
         versions.extend(applied.versions);
         if !applied.more {
