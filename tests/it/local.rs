@@ -14,8 +14,8 @@ use crate::lifecycle::{EVERYTHING, changes, runtime};
 use crate::project::{Project, Run};
 
 /// A local cloud of a test's own, stopped with it.
-struct Cloud {
-    project: Project,
+pub struct Cloud {
+    pub project: Project,
     gateway_port: u16,
     database_port: u16,
     /// Everything that any run has said.
@@ -23,9 +23,13 @@ struct Cloud {
 }
 
 impl Cloud {
-    fn start() -> Self {
+    pub fn start() -> Self {
+        Self::of(Project::new())
+    }
+
+    pub fn of(project: Project) -> Self {
         let cloud = Self {
-            project: Project::new(),
+            project,
             gateway_port: free_port(),
             database_port: free_port(),
             said: std::cell::RefCell::default(),
@@ -39,13 +43,13 @@ impl Cloud {
         cloud
     }
 
-    fn run(&self, arguments: &[&str]) -> Run {
+    pub fn run(&self, arguments: &[&str]) -> Run {
         let run = self.project.wmctl(arguments);
         self.said.borrow_mut().push_str(&run.all());
         run
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.gateway_port)
     }
 }
@@ -57,13 +61,13 @@ impl Drop for Cloud {
 }
 
 /// The endpoint as any HTTP client sees it.
-struct Endpoint {
+pub struct Endpoint {
     url: String,
     host: String,
 }
 
 impl Endpoint {
-    fn of(up: &Value) -> Self {
+    pub fn of(up: &Value) -> Self {
         let text = |field: &str| up[field].as_str().unwrap().to_owned();
         Self {
             url: text("endpoint"),
@@ -72,7 +76,7 @@ impl Endpoint {
     }
 
     /// Status and JSON of a POST.
-    fn post(&self, key: Option<&str>, body: &str) -> (u16, Value) {
+    pub fn post(&self, key: Option<&str>, body: &str) -> (u16, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .proxy(None)
             .http_status_as_error(false)
@@ -354,7 +358,7 @@ fn new_code_and_settings_reach_callers(cloud: &Cloud, endpoint: &Endpoint, key: 
     assert_eq!(answer["details"][0]["field"], "limit", "{answer:#}");
 }
 
-fn stored(
+pub fn stored(
     aws: &wmctl::aws::Aws,
     runtime: &tokio::runtime::Runtime,
     secret: &str,

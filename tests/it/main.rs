@@ -18,3 +18,4 @@ mod project;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
+mod versions;
