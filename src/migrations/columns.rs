@@ -119,7 +119,7 @@ impl Columns {
         let inner = inside(&words[open..]);
         for item in clauses(inner) {
             if let Some((name, declaration)) = item.split_first()
-                && !is_constraint(name)
+                && !is_constraint(item)
                 && let Some(name) = name.name()
             {
                 self.declare(table, name, declaration);
@@ -148,7 +148,7 @@ impl Columns {
                 rest = &rest[1..];
             }
             if let Some((name, declaration)) = rest.split_first()
-                && !is_constraint(name)
+                && !is_constraint(rest)
                 && let Some(name) = name.name()
             {
                 self.declare(table, name, declaration);
@@ -163,8 +163,8 @@ fn key(table: &str, column: &str) -> (String, String) {
 }
 
 /// Whether an item of a table is no column.
-pub fn is_constraint(word: &Word) -> bool {
-    [
+pub fn is_constraint(item: &[Word]) -> bool {
+    const KEYWORDS: [&str; 10] = [
         "PRIMARY",
         "KEY",
         "INDEX",
@@ -174,12 +174,15 @@ pub fn is_constraint(word: &Word) -> bool {
         "CHECK",
         "FULLTEXT",
         "SPATIAL",
-        "PERIOD",
         "PARTITION",
-        "SYSTEM",
-    ]
-    .iter()
-    .any(|keyword| word.is(keyword))
+    ];
+    let starts = |keywords: &[&str]| {
+        item.len() >= keywords.len() && item.iter().zip(keywords).all(|(word, key)| word.is(key))
+    };
+    // Words that are no reserved ones name columns, too.
+    KEYWORDS.iter().any(|keyword| starts(&[keyword]))
+        || starts(&["PERIOD", "FOR"])
+        || starts(&["SYSTEM", "VERSIONING"])
 }
 
 /// What stands between a parenthesis and its partner.

@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::mysql::MySqlConnection;
 
 use super::history::{self, State};
-use super::rehearsal::{Effect, brief};
+use super::rehearsal::{Effect, How, LARGE, brief};
 use super::{Failure, Migration};
 use crate::database::{is_busy, is_lost, is_too_slow, is_undone};
 use crate::fields;
@@ -18,9 +18,8 @@ use crate::log::{self, Level};
 use crate::untrusted::escape;
 
 /// What stands between the queries that run and those that come, not for long: a change of a table
-/// waits for the former, and the latter wait for the change. An orphan's lock is given back soon.
-const SESSION: &str =
-    "SET SESSION lock_wait_timeout = 10, innodb_lock_wait_timeout = 10, wait_timeout = 60";
+/// waits for the former, and the latter wait for the change.
+const SESSION: &str = "SET SESSION lock_wait_timeout = 10, innodb_lock_wait_timeout = 10";
 /// How often a statement tries to get hold of a table that is in use.
 const ATTEMPTS: u32 = 12;
 /// Between two attempts the requests that piled up get their turn.
@@ -178,6 +177,9 @@ pub fn fits(effects: &[Effect], time: Time, wish: Wish<'_>) -> Result<(), Failur
         .iter()
         .find(|effect| effect.seconds > time.longest());
     let Some(effect) = too_long.filter(|_| !wish.allow_slow) else {
+        for effect in effects {
+            warn(effect, wish.run);
+        }
         return Ok(());
     };
     Err(Failure::new(
@@ -193,6 +195,20 @@ pub fn fits(effects: &[Effect], time: Time, wish: Wish<'_>) -> Result<(), Failur
             time.longest() / 60
         ),
     ))
+}
+
+/// Says beforehand of which statement requests may feel something.
+fn warn(effect: &Effect, run: Option<&str>) {
+    if effect.rows >= LARGE && !matches!(effect.how, How::Instant | How::Online) {
+        log::write(
+            Level::Warn,
+            "writing has to wait",
+            fields! {
+                run: run, file: effect.file.as_str(), statement: effect.statement,
+                table: effect.table.as_str(), rows: effect.rows, estimate_s: effect.seconds
+            },
+        );
+    }
 }
 
 /// Applies what is ready, in order, for as long as there is time.

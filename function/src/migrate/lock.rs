@@ -15,6 +15,9 @@ use crate::sql::get;
 
 /// How long to wait before saying again what is waited for, in seconds.
 const LOOK: u64 = 5;
+/// A function that is ended between two statements says no farewell: soon after, the server takes
+/// its connection for gone, and the lock with it.
+const SESSION: &str = "SET SESSION wait_timeout = 120";
 
 fn name(target: &Target) -> String {
     let name = format!("wmctl_migrate_{}", target.name);
@@ -28,6 +31,7 @@ pub async fn take(
     run: Option<&str>,
     connection: &mut MySqlConnection,
 ) -> Result<(), Failure> {
+    sqlx::raw_sql(SESSION).execute(&mut *connection).await?;
     let (started, patience) = (Instant::now(), time / 2);
     let mut said = String::new();
     loop {

@@ -190,24 +190,7 @@ fn what_was_cut_off_is_looked_at_by_a_person_first() {
     let sql = "CREATE TABLE things (id INT); DO SLEEP(600); ALTER TABLE things ADD a INT";
     let files = files([("0001", sql)]);
     let failure = std::thread::scope(|scope| {
-        let run = scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            let target = target(&stack);
-            runtime.block_on(async {
-                let login = function::settings::Credentials {
-                    username: ADMINISTRATOR.into(),
-                    password: ADMINISTRATOR_PASSWORD.into(),
-                };
-                let mut connection = function::database::connect(&target, &login, None)
-                    .await
-                    .unwrap();
-                let (wish, time) = (Wish::default(), Time::of(QUARTER));
-                migrate::migrate(files, &target, wish, time, &mut connection).await
-            })
-        });
+        let run = scope.spawn(|| runtime().block_on(invocation(&stack, files)));
         let id = executing(&stack, "DO SLEEP(600)");
         // Another run waits for its lock, and says for what.
         let wish = Wish::default();
@@ -229,6 +212,60 @@ fn what_was_cut_off_is_looked_at_by_a_person_first() {
     repair(&stack, files, Finding::Done).unwrap();
     assert_eq!(all(&stack, files).unwrap().versions, ["0001"]);
     assert_eq!(columns(&stack, "things"), ["id", "a"]);
+}
+
+/// What a function that is ended leaves behind goes on in the server.
+#[test]
+fn a_statement_that_outlives_its_function_is_waited_for_and_never_executed_twice() {
+    let stack = Stack::new(Server::shared());
+    let insert = "INSERT INTO things SELECT SLEEP(1) FROM seq_1_to_3";
+    let files = files([
+        (
+            "0001",
+            "CREATE TABLE things (id INT); INSERT INTO things SELECT SLEEP(1) FROM seq_1_to_3",
+        ),
+        ("0002", "ALTER TABLE things ADD a INT"),
+    ]);
+    std::thread::scope(|scope| {
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let stack = &stack;
+        let function = scope.spawn(move || {
+            runtime().block_on(async {
+                tokio::select! {
+                    _ = invocation(stack, files) => panic!("it was to be ended"),
+                    _ = ended => {}
+                }
+            });
+        });
+        executing(stack, insert);
+        end.send(()).unwrap();
+        function.join().unwrap();
+    });
+    let failure = all(&stack, files).unwrap_err();
+    assert_eq!(failure.kind, "CutOff", "{failure:?}");
+    // It has taken effect meanwhile, which an operator sees and says.
+    assert_eq!(rows(&stack, "things"), 3);
+    repair(&stack, files, Finding::Done).unwrap();
+    assert_eq!(all(&stack, files).unwrap().versions, ["0002"]);
+    assert_eq!(rows(&stack, "things"), 3);
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap()
+}
+
+/// One invocation of the migrator, on whatever runtime it is awaited.
+async fn invocation(stack: &Stack, files: Files) -> Result<Applied, Failure> {
+    let target = target(stack);
+    let login = function::settings::Credentials {
+        username: ADMINISTRATOR.into(),
+        password: ADMINISTRATOR_PASSWORD.into(),
+    };
+    let connecting = function::database::connect(&target, &login, None);
+    let mut connection = connecting.await.unwrap();
+    let (wish, time) = (Wish::default(), Time::of(QUARTER));
+    migrate::migrate(files, &target, wish, time, &mut connection).await
 }
 
 fn migrate_shortly(stack: &Stack, files: Files, wish: Wish<'_>) -> Result<Applied, Failure> {

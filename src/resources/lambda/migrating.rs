@@ -191,6 +191,13 @@ impl Log {
                 events.note(format!("  ✓ {} ({elapsed:.1}s)", statement()));
             }
             "statement failed" => events.note(format!("  ✗ {}", statement())),
+            "writing has to wait" => {
+                let (file, table) = (shown(&line["file"]), shown(&line["table"]));
+                events.note(format!(
+                    "  ! {file} statement {}: writing to {table} ({} rows) may have to wait until it is done",
+                    line["statement"], line["rows"]
+                ));
+            }
             "waiting for another migration" => {
                 let holder = shown(&line["holder"]);
                 events.waiting(&id, format!("another migration: {holder}"));

@@ -162,7 +162,13 @@ async fn what_the_migrator_logs_is_shown_once_and_ends_the_waiting() {
     done["message"] = json!("statement done");
     done["duration_ms"] = json!(61_500);
     let other = json!({"run": "4567", "message": "answered"});
-    let first = json!({"events": [line("1", statement.clone()), line("2", other)]});
+    let warning = json!({
+        "message": "writing has to wait", "file": "0005_x.sql", "statement": 1, "table": "logs",
+        "rows": 1_000_000,
+    });
+    let first = json!({"events": [
+        line("0", warning), line("1", statement.clone()), line("2", other),
+    ]});
     let second = json!({"events": [line("1", statement), line("3", done)]});
     let third = json!({"events": [line("4", json!({"message": "answered"}))]});
     let script = [&first, &second, &third]
@@ -188,6 +194,7 @@ async fn what_the_migrator_logs_is_shown_once_and_ends_the_waiting() {
     assert_eq!(
         shown,
         [
+            "  ! 0005_x.sql statement 1: writing to logs (1000000 rows) may have to wait until it is done",
             "0005_x.sql 1/2: ALTER TABLE logs ADD a INT",
             "  ✓ 0005_x.sql 1/2: ALTER TABLE logs ADD a INT (61.5s)"
         ]
