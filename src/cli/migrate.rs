@@ -102,9 +102,22 @@ impl Migrate {
                 self.apply(&session, &migrator, &local, plan).await?
             }
         };
-        let pending = pending(&state);
-        state["breaking"] = json!(verdicts(&local, &pending));
-        state["not_deployed"] = json!(not_deployed(&local, &state));
+        let local_only = not_deployed(&local, &state);
+        if self.dry_run {
+            let files = local_only.iter().filter(|file| {
+                let to = self.to.as_deref();
+                to.is_none_or(|to| file.version() <= to)
+            });
+            let files = files
+                .map(|file| planned(file))
+                .collect::<Result<Vec<_>>>()?;
+            if let Some(plan) = state["plan"].as_array_mut() {
+                plan.extend(files);
+            }
+        }
+        state["breaking"] = json!(verdicts(&local, &pending(&state)));
+        let names = local_only.iter().map(|file| file.file.as_str());
+        state["not_deployed"] = names.collect();
         let mut document = session.document();
         document["migrations"] = state;
         let printer = session.printer;
@@ -241,7 +254,7 @@ fn verdicts(local: &[Migration], pending: &[Statement]) -> Vec<Verdict> {
 }
 
 /// The folder's files that the deployed migrator does not carry.
-fn not_deployed(local: &[Migration], state: &Value) -> Vec<String> {
+fn not_deployed<'a>(local: &'a [Migration], state: &Value) -> Vec<&'a Migration> {
     let known = |version: &str| {
         ["applied", "pending"].iter().any(|list| {
             let list = state[*list].as_array().into_iter().flatten();
@@ -249,8 +262,20 @@ fn not_deployed(local: &[Migration], state: &Value) -> Vec<String> {
             versions.any(|known| known == version)
         })
     };
-    let files = local.iter().filter(|file| !known(file.version()));
-    files.map(|file| file.file.clone()).collect()
+    let files = local.iter();
+    files.filter(|file| !known(file.version())).collect()
+}
+
+/// One of them, in the form in which the migrator tells of its own. What it does to the tables that
+/// are there, only the migrator can find out.
+fn planned(file: &Migration) -> Result<Value> {
+    let statements = file.statements()?.into_iter();
+    let statements: Vec<String> = statements.map(|statement| statement.sql).collect();
+    let (_, name) = file.file.split_once('_').unwrap_or_default();
+    Ok(json!({
+        "version": file.version(), "name": name.trim_end_matches(".sql"), "done": 0,
+        "statements": statements, "effects": [], "deployed": false,
+    }))
 }
 
 /// Shows what the migrator is doing, or what it is waited for.

@@ -13,7 +13,8 @@ pub struct Safety {
     #[arg(long)]
     pub allow_breaking: bool,
 
-    /// Try even statements that seem to take longer than the migrator may run
+    /// Execute even statements that keep writers waiting for long, or that seem to take longer
+    /// than the migrator may run
     #[arg(long)]
     pub allow_slow: bool,
 

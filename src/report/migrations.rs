@@ -116,7 +116,15 @@ fn planned(out: &mut String, file: &Value) {
         }
         let (version, name) = (text(file, "version"), text(file, "name"));
         let of = statements.len();
-        let _ = writeln!(out, "\n{version}_{name}.sql, statement {number} of {of}");
+        let place = if file["deployed"] == false {
+            " (the server is asked what it does when `up` has deployed it)"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            out,
+            "\n{version}_{name}.sql, statement {number} of {of}{place}"
+        );
         indented(out, sql.as_str().unwrap_or_default());
         let mut effects = list(file, "effects").iter();
         if let Some(effect) = effects.find(|effect| effect["statement"] == number) {

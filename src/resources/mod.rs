@@ -87,7 +87,8 @@ pub struct Options {
     pub skip_final_snapshot: bool,
     /// Take a snapshot of the database before it is migrated.
     pub snapshot: bool,
-    /// Try even statements that seem to take longer than the migrator may run.
+    /// Execute even statements that keep writers waiting, or seem to take longer than the migrator
+    /// may run.
     pub allow_slow: bool,
 }
 

@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::mysql::MySqlConnection;
 
 use super::history::{self, State};
-use super::rehearsal::{Effect, How, LARGE, brief};
+use super::rehearsal::{Effect, brief};
 use super::{Failure, Migration};
 use crate::database::{is_busy, is_lost, is_too_slow, is_undone};
 use crate::fields;
@@ -24,6 +24,8 @@ const SESSION: &str = "SET SESSION lock_wait_timeout = 10, innodb_lock_wait_time
 const ATTEMPTS: u32 = 12;
 /// Between two attempts the requests that piled up get their turn.
 const PAUSE: Duration = Duration::from_secs(1);
+/// For so many seconds requests that write may wait: not long before their callers give up.
+const PATIENCE: u64 = 10;
 /// What is kept for answering.
 const RESERVE: Duration = Duration::from_secs(15);
 
@@ -171,44 +173,45 @@ fn known(files: &[Migration], to: Option<&str>) -> Result<(), Failure> {
     ))
 }
 
-/// Refuses what cannot be done within an invocation, before anything is executed.
+/// Refuses what cannot be done within an invocation, or not without requests that fail, before
+/// anything is executed. Whoever allows it is told of the latter all the same.
 pub fn fits(effects: &[Effect], time: Time, wish: Wish<'_>) -> Result<(), Failure> {
-    let too_long = effects
-        .iter()
-        .find(|effect| effect.seconds > time.longest());
-    let Some(effect) = too_long.filter(|_| !wish.allow_slow) else {
-        for effect in effects {
-            warn(effect, wish.run);
-        }
-        return Ok(());
+    let refused = |kind, effect: &Effect, why: &str| {
+        Failure::new(
+            kind,
+            format!(
+                "statement {} of {} {why}: {} has {} rows in {} MB, which seems to take {} s. Nothing was changed",
+                effect.statement,
+                effect.file,
+                effect.table,
+                effect.rows,
+                effect.bytes / 1_000_000,
+                effect.seconds
+            ),
+        )
     };
-    Err(Failure::new(
-        "TooLong",
-        format!(
-            "statement {} of {} seems to take {} minutes: {} has {} rows in {} MB, and an invocation has {} minutes. Nothing was changed",
-            effect.statement,
-            effect.file,
-            effect.seconds.div_ceil(60),
-            effect.table,
-            effect.rows,
-            effect.bytes / 1_000_000,
-            time.longest() / 60
-        ),
-    ))
-}
-
-/// Says beforehand of which statement requests may feel something.
-fn warn(effect: &Effect, run: Option<&str>) {
-    if effect.rows >= LARGE && !matches!(effect.how, How::Instant | How::Online) {
+    for effect in effects {
+        if !wish.allow_slow && effect.seconds > time.longest() {
+            let longest = time.longest() / 60;
+            let why = format!("does not fit in an invocation, which has {longest} minutes");
+            return Err(refused("TooLong", effect, &why));
+        }
+        if !effect.keeps_writers_waiting() {
+            continue;
+        }
+        if !wish.allow_slow && effect.seconds > PATIENCE {
+            return Err(refused("Locks", effect, "keeps everybody from writing"));
+        }
         log::write(
             Level::Warn,
             "writing has to wait",
             fields! {
-                run: run, file: effect.file.as_str(), statement: effect.statement,
+                run: wish.run, file: effect.file.as_str(), statement: effect.statement,
                 table: effect.table.as_str(), rows: effect.rows, estimate_s: effect.seconds
             },
         );
     }
+    Ok(())
 }
 
 /// Applies what is ready, in order, for as long as there is time.

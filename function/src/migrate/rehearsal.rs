@@ -61,6 +61,11 @@ impl Effect {
     pub fn is_of(&self, file: &Migration, done: usize) -> bool {
         self.statement == done + 1 && self.file == file.file()
     }
+
+    /// Whether requests may have to wait for a large table.
+    pub fn keeps_writers_waiting(&self) -> bool {
+        self.rows >= LARGE && !matches!(self.how, How::Instant | How::Online)
+    }
 }
 
 /// The clauses to ask with, the best first.

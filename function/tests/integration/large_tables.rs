@@ -71,6 +71,12 @@ fn a_million_rows_change_their_shape_and_no_request_fails() {
     for part in ["access_logs has", "rows in", "Nothing was changed"] {
         assert!(refused.message.contains(part), "{}", refused.message);
     }
+    // So is what keeps requests waiting until they fail.
+    let quarter = Duration::from_mins(15);
+    let refused = migrate(&stack, both, quarter, Wish::default()).unwrap_err();
+    assert_eq!(refused.kind, "Locks");
+    let part = "statement 1 of 0006_test.sql keeps everybody from writing: access_logs has";
+    assert!(refused.message.contains(part), "{}", refused.message);
     assert_eq!(plan(&stack, both).len(), 2);
 
     let files = with(&[("0005", EXPANDS)]);
@@ -87,7 +93,7 @@ fn a_million_rows_change_their_shape_and_no_request_fails() {
         }
         let before = (stored.load(Ordering::Relaxed), read.load(Ordering::Relaxed));
         let started = Instant::now();
-        let outcome = migrate(&stack, files, Duration::from_mins(15), Wish::default());
+        let outcome = migrate(&stack, files, quarter, Wish::default());
         let elapsed = started.elapsed();
         let during = (
             stored.load(Ordering::Relaxed) - before.0,
@@ -108,6 +114,12 @@ fn a_million_rows_change_their_shape_and_no_request_fails() {
     );
     let expected = ROWS + stored.load(Ordering::Relaxed);
     assert_eq!(stack.server.column(&kept), [expected.to_string()]);
+    let wish = Wish {
+        allow_slow: true,
+        ..Wish::default()
+    };
+    let allowed = migrate(&stack, both, quarter, wish).unwrap();
+    assert_eq!(allowed.versions, ["0006"]);
 }
 
 /// Asks until told to end, and counts. [`ask`] and the answer's data fail the test otherwise.

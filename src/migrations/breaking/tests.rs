@@ -128,18 +128,6 @@ const HARMS: &[(&str, &str, bool, bool)] = &[
         true,
         true,
     ),
-    (
-        "ALTER TABLE logs ADD period INT NOT NULL",
-        "adds logs.period, which is NOT NULL and has no DEFAULT",
-        true,
-        false,
-    ),
-    (
-        "CREATE TABLE IF NOT EXISTS logs (id INT); ALTER TABLE logs DROP a",
-        "drops the column logs.a",
-        true,
-        true,
-    ),
     ("DELETE FROM logs", "changes or deletes rows", false, true),
     (
         "UPDATE logs SET a = NULL",

@@ -230,7 +230,7 @@ fn explained(error: Error, migrator: &str) -> Error {
                         what it does is there";
     const DONE: &str = "`wmctl migrate --repair done` takes the statement as done";
     const AGAIN: &str = "`wmctl migrate --repair again` has it executed once more";
-    let reasons: [(&str, &[&str]); 7] = [
+    let reasons: [(&str, &[&str]); 8] = [
         (
             "FailedMigration",
             &[
@@ -248,6 +248,14 @@ fn explained(error: Error, migrator: &str) -> Error {
                  is not done in time",
                 "what was tried and taken back can be done by hand, from within the network; \
                  `wmctl migrate --repair done` then takes it as done",
+            ],
+        ),
+        (
+            "Locks",
+            &[
+                "`wmctl migrate --dry-run` shows what each pending statement does",
+                "choose a statement that the server executes beside writers, or an hour without \
+                 any: --allow-slow executes it all the same",
             ],
         ),
         (

@@ -106,6 +106,11 @@ async fn each_failure_says_what_to_do() {
             "statement 3 of 0005_x.sql seems to take 90 minutes",
             "--allow-slow",
         ),
+        (
+            "Locks",
+            "statement 1 of 0006_x.sql keeps everybody from writing",
+            "--dry-run",
+        ),
         ("InvalidEvent", "the event must be", "`wmctl up` renews it"),
         (
             "UnknownMigration",
