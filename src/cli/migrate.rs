@@ -180,10 +180,10 @@ impl Migrate {
     async fn repair(&self, session: &Session, migrator: &str, repair: Repair) -> Result<Value> {
         let (aws, events) = (&session.aws, &session.events);
         let state = migrating::status(aws, events, migrator).await?;
-        let dirty = state["dirty"].as_array().and_then(|dirty| dirty.first());
-        let Some(dirty) = dirty else {
+        let mut dirty = state["dirty"].as_array().into_iter().flatten();
+        let Some(dirty) = dirty.find(|file| file["state"] != "stopped") else {
             return Err(Error::usage(
-                "nothing needs repair: every migration that was begun is applied as a whole",
+                "nothing needs repair: no statement has failed or was cut off",
             )
             .hint("`wmctl migrate --status` shows where the schema stands"));
         };

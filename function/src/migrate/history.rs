@@ -264,11 +264,11 @@ pub async fn repair(
     connection: &mut MySqlConnection,
 ) -> Result<(), Failure> {
     let rows = rows(connection).await?;
-    let dirty = rows.values().find(|row| row.state != State::Applied);
-    let Some(row) = dirty else {
+    let dirty = |row: &&Row| matches!(row.state, State::Failed | State::Running);
+    let Some(row) = rows.values().find(dirty) else {
         return Err(Failure::new(
             "NothingToRepair",
-            "every migration that was begun is applied as a whole",
+            "no statement has failed or was cut off",
         ));
     };
     let version = row.applied.version.as_str();

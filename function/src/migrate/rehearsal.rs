@@ -102,12 +102,11 @@ pub async fn rehearse(
     if !ready.iter().flat_map(left).any(|text| concerned(&text)) {
         return Ok(Vec::new());
     }
-    let scratch: String = format!("{}_wmctl_scratch", target.name);
     let scratch = Scratch {
-        name: scratch.chars().take(64).collect(),
+        name: beside(&target.name),
         target,
     };
-    let stage = scratch.set_up(connection).await.is_ok();
+    let stage = scratch.name != target.name && scratch.set_up(connection).await.is_ok();
     let mut stage = Stage {
         scratch: stage.then_some(&scratch),
         copied: BTreeSet::new(),
@@ -125,8 +124,19 @@ pub async fn rehearse(
             }));
         }
     }
-    scratch.take_down(connection).await?;
+    if stage.scratch.is_some() {
+        scratch.take_down(connection).await?;
+    }
     Ok(effects)
+}
+
+/// The name of the schema with the copies, which goes with all that is in it: never the name of
+/// the schema itself, however long that is.
+fn beside(schema: &str) -> String {
+    const SUFFIX: &str = "_wmctl_scratch";
+    const LONGEST: usize = 64;
+    let name: String = schema.chars().take(LONGEST - SUFFIX.len()).collect();
+    format!("{name}{SUFFIX}")
 }
 
 /// The sizes of the schema's tables.
@@ -369,6 +379,14 @@ mod tests {
         ] {
             assert_eq!(table(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn the_copies_are_never_in_the_schema_itself() {
+        assert_eq!(beside("chatbot_db"), "chatbot_db_wmctl_scratch");
+        let long = "a".repeat(64);
+        assert_eq!(beside(&long).len(), 64);
+        assert_ne!(beside(&long), long);
     }
 
     #[test]

@@ -158,6 +158,9 @@ fn a_statement_done_by_hand_is_not_executed_again() {
         (&mark[0]["state"], &mark[0]["statement"]),
         (&json!("stopped"), &json!(4))
     );
+    // What nobody tried yet is not skipped.
+    let refused = repair(&stack, files, Finding::Done).unwrap_err();
+    assert_eq!(refused.kind, "NothingToRepair");
     assert_eq!(all(&stack, files).unwrap().versions, ["0001", "0002"]);
     assert_eq!(columns(&stack, "things"), ["a", "id", "b", "c"]);
 }
