@@ -58,6 +58,7 @@ fn no_caller_meets_a_half_migrated_schema_or_a_version_that_fails() {
 
     what_breaks_is_refused_beforehand(&cloud);
     a_failed_migration_is_named_and_continued(&cloud, &caller);
+    a_snapshot_was_taken(&runtime.block_on(snapshots(&aws)));
     a_version_that_fails_serves_nobody(&cloud, &caller);
     there_is_a_way_back_and_forward_again(&cloud, &caller);
     only_some_old_versions_stay(&cloud);
@@ -148,7 +149,8 @@ fn a_failed_migration_is_named_and_continued(cloud: &Cloud, caller: &Caller) {
         "0005_region.sql",
         &format!("{begins}{}", wrong.replace("regino", "region")),
     );
-    cloud.run(&[&["up"], LOCAL].concat()).ok();
+    let up = cloud.run(&["up", "--local", "--yes", "--snapshot"]).ok();
+    assert!(up.stderr.contains("before it is migrated"), "{}", up.all());
     let state = migrations(cloud, &["--status"]);
     assert_eq!(
         (&state["dirty"], &state["pending"]),
@@ -158,6 +160,26 @@ fn a_failed_migration_is_named_and_continued(cloud: &Cloud, caller: &Caller) {
     assert_eq!(nothing.code, 2, "{}", nothing.all());
     let status = cloud.run(&["status", "--local", "--json"]).ok().json();
     assert_eq!(status["health"]["schema"], "0005", "{status:#}");
+}
+
+async fn snapshots(aws: &wmctl::aws::Aws) -> Vec<(String, String)> {
+    let found = aws.rds.describe_db_snapshots().send().await.unwrap();
+    let found = found.db_snapshots.unwrap_or_default().into_iter();
+    let text = |text: Option<String>| text.unwrap_or_default();
+    found
+        .map(|snapshot| (text(snapshot.db_snapshot_identifier), text(snapshot.status)))
+        .collect()
+}
+
+fn a_snapshot_was_taken(snapshots: &[(String, String)]) {
+    let [(name, status)] = snapshots else {
+        panic!("{snapshots:?}");
+    };
+    assert!(
+        name.starts_with("watermark-chatbot-prod-before-migration-20"),
+        "{name}"
+    );
+    assert_eq!(status, "available");
 }
 
 /// Where the last build of the chatbot is kept.

@@ -13,7 +13,7 @@ use crate::artifact::Artifact;
 use crate::aws::Reader;
 use crate::aws::scripted::{Scene, Script, waited};
 use crate::migrations::Migration;
-use crate::object::attributes;
+use crate::object::{Id, attributes};
 use crate::resources::{Found, Resource, sample};
 
 const CREATE: &str = "POST /2015-03-31/functions";
@@ -480,6 +480,27 @@ async fn a_migrator_that_lacks_permissions_gets_new_sandboxes() {
         ]
     );
     assert!(scene.script.bodies(&point)[0].contains("\"FunctionVersion\":\"2\""));
+}
+
+/// Nothing is migrated where what is lost could not be brought back.
+#[tokio::test]
+async fn a_snapshot_that_is_refused_stops_the_migration() {
+    let quota = "Cannot create more than 100 manual snapshots";
+    let script = Script::new().refuse("CreateDBSnapshot", 400, "SnapshotQuotaExceeded", quota);
+    let mut scene = scene("schema/main", script);
+    scene.options.snapshot = true;
+    let database = attributes([("id", "chat-prod")]);
+    scene.known.insert(Id::new("db-instance", "main"), database);
+    let schema = Schema {
+        applied: "hash instance secret".to_owned(),
+        version: "0004".to_owned(),
+        migrator: "chat-prod-migrator".to_owned(),
+        database: "chatbot_db".to_owned(),
+    };
+    let error = schema.create(&scene.cx()).await.unwrap_err();
+    assert_eq!(error.code(), Some("SnapshotQuotaExceeded"));
+    assert!(error.hints[0].contains("--no-snapshot"), "{error:?}");
+    assert_eq!(scene.script.calls(), ["CreateDBSnapshot"]);
 }
 
 #[tokio::test]
