@@ -9,7 +9,9 @@ mod maintain;
 mod migrate;
 mod plan;
 mod planning;
+mod rollback;
 mod rotate_keys;
+mod safety;
 mod session;
 mod status;
 mod stop;
@@ -117,6 +119,7 @@ pub enum Command {
     Plan(plan::Plan),
     Down(down::Down),
     Migrate(migrate::Migrate),
+    Rollback(rollback::Rollback),
     Maintain(maintain::Maintain),
     Status(status::Status),
     Call(call::Call),
@@ -138,6 +141,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Plan(command) => command.run(&cli.global).await,
                 Command::Down(command) => command.run(&cli.global).await,
                 Command::Migrate(command) => command.run(&cli.global).await,
+                Command::Rollback(command) => command.run(&cli.global).await,
                 Command::Maintain(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,
                 Command::Call(command) => command.run(&cli.global).await,

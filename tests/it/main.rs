@@ -20,3 +20,4 @@ mod rotation_under_load;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
+mod versions;
