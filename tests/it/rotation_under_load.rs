@@ -1,6 +1,7 @@
 //! A rotation on the local cloud while callers call: no request may fail.
 
 use std::collections::BTreeMap;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
@@ -65,6 +66,61 @@ fn call(cloud_url: &str, endpoint: &Endpoint, stop: &AtomicBool, told: &Sender<T
     }
 }
 
+/// What callers met with while a command ran.
+struct Load {
+    rotated: Output,
+    by_key: BTreeMap<String, usize>,
+    wrong: Vec<String>,
+    count: usize,
+}
+
+/// Calls from before the command begins until after its end.
+fn call_while(url: &str, endpoint: &Endpoint, rotation: Command) -> Load {
+    let (stop, mut rotation) = (AtomicBool::new(false), Some(rotation));
+    let (sender, told) = channel();
+    let (mut by_key, mut wrong) = (BTreeMap::<String, usize>::new(), Vec::new());
+    let (mut count, mut after) = (0, None);
+    let rotated = std::thread::scope(|scope| {
+        for _ in 0..CALLERS {
+            let (sender, stop) = (sender.clone(), &stop);
+            scope.spawn(move || call(url, endpoint, stop, &sender));
+        }
+        let mut rotating = None;
+        for told in &told {
+            match told {
+                Told::Answer(key, failure) => {
+                    count += 1;
+                    *by_key.entry(key).or_default() += 1;
+                    wrong.extend(failure);
+                }
+                Told::Rotated => after = Some(count),
+            }
+            if count == AROUND
+                && let Some(mut rotation) = rotation.take()
+            {
+                let sender = sender.clone();
+                rotating = Some(scope.spawn(move || {
+                    let output = rotation.output().unwrap();
+                    let _ = sender.send(Told::Rotated);
+                    output
+                }));
+            }
+            if count >= REQUESTS && after.is_some_and(|after| count >= after + AROUND) {
+                break;
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        rotating.unwrap().join().unwrap()
+    });
+
+    Load {
+        rotated,
+        by_key,
+        wrong,
+        count,
+    }
+}
+
 #[test]
 fn ten_thousand_requests_through_a_rotation_and_none_fails() {
     let cloud = Cloud::start();
@@ -83,44 +139,14 @@ fn ten_thousand_requests_through_a_rotation_and_none_fails() {
         cloud.project.edit(from, to);
     }
     let up = cloud.run(&["up", "--local", "--yes", "--json"]).ok().json();
-    let (endpoint, url, stop) = (Endpoint::of(&up), cloud.url(), AtomicBool::new(false));
-    let (sender, told) = channel();
-    let mut rotation = cloud
-        .project
-        .command(&["rotate-keys", "--local", "--yes", "--wait"]);
-
-    let (mut by_key, mut wrong) = (BTreeMap::<String, usize>::new(), Vec::new());
-    let (mut count, mut after) = (0, None);
-    let rotated = std::thread::scope(|scope| {
-        for _ in 0..CALLERS {
-            let (sender, url, endpoint, stop) = (sender.clone(), &url, &endpoint, &stop);
-            scope.spawn(move || call(url, endpoint, stop, &sender));
-        }
-        let mut rotating = None;
-        for told in &told {
-            match told {
-                Told::Answer(key, failure) => {
-                    count += 1;
-                    *by_key.entry(key).or_default() += 1;
-                    wrong.extend(failure);
-                }
-                Told::Rotated => after = Some(count),
-            }
-            if count == AROUND && rotating.is_none() {
-                let (sender, rotation) = (sender.clone(), &mut rotation);
-                rotating = Some(scope.spawn(move || {
-                    let output = rotation.output().unwrap();
-                    let _ = sender.send(Told::Rotated);
-                    output
-                }));
-            }
-            if count >= REQUESTS && after.is_some_and(|after| count >= after + AROUND) {
-                break;
-            }
-        }
-        stop.store(true, Ordering::Relaxed);
-        rotating.unwrap().join().unwrap()
-    });
+    let (endpoint, url) = (Endpoint::of(&up), cloud.url());
+    let rotate = ["rotate-keys", "--local", "--yes", "--wait"];
+    let Load {
+        rotated,
+        mut by_key,
+        wrong,
+        count,
+    } = call_while(&url, &endpoint, cloud.project.command(&rotate));
 
     let said = String::from_utf8_lossy(&rotated.stderr).into_owned();
     assert!(rotated.status.success(), "{said}");

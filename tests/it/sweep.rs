@@ -124,7 +124,8 @@ impl Scene<'_> {
             return Ok(());
         }
         callers_have_a_key(&state(copy.port))?;
-        let arguments = [&["plan"], &at(&copy.url())[..]].concat();
+        let url = copy.url();
+        let arguments = [&["plan"], &at(&url)[..]].concat();
         let plan = Run::from(project.command(&arguments).output().unwrap());
         let left = left(&plan);
         if left.lines().all(|line| line.contains("secret/api-keys")) {
@@ -149,8 +150,8 @@ fn callers_have_a_key(state: &Value) -> Result<(), String> {
             .iter()
             .find(|secret| secret["Name"] == name.as_str())?;
         let mut versions = secret["Versions"].as_object()?.values();
-        let stage = json!("AWSCURRENT");
-        let now = versions.find(|v| v["Stages"].as_array().is_some_and(|s| s.contains(&stage)))?;
+        let label = json!("AWSCURRENT");
+        let now = versions.find(|v| v["Stages"].as_array().is_some_and(|s| s.contains(&label)))?;
         serde_json::from_str(now["SecretString"].as_str()?).ok()
     };
     let (stored, digests) = (current("api-key-chatbot"), current("api-keys"));
