@@ -1,8 +1,11 @@
-//! The migrator: brings the schema up to date and makes the application's user.
+//! The migrator: brings the schema up to date, makes the application's users, and rotates
+//! passwords.
 
+mod administrator;
 mod history;
 mod maintenance;
 mod partitions;
+mod rotation;
 mod splitter;
 mod user;
 
@@ -22,6 +25,7 @@ use crate::secrets::Vault;
 use crate::settings::{Credentials, Target, environment, required};
 use history::Status;
 use maintenance::Maintenance;
+use rotation::Rotation;
 
 /// One SQL file of the folder that was embedded.
 #[derive(Debug)]
@@ -123,15 +127,14 @@ impl Migrator {
     pub async fn handle(&mut self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         let started = Instant::now();
         let outcome = self
-            .act(&event.payload, remaining(event.context.deadline))
+            .answer(&event.payload, remaining(event.context.deadline))
             .await;
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let line = fields! { request_id: event.context.request_id, duration_ms: millis };
         match outcome {
             Ok(answer) => {
                 log::write(Level::Info, "answered", line);
-                serde_json::to_value(answer)
-                    .map_err(|error| Failure::new("Answer", error.to_string()).into())
+                Ok(answer)
             }
             Err(failure) => {
                 log::write(Level::Error, &failure.message, line);
@@ -140,22 +143,26 @@ impl Migrator {
         }
     }
 
+    async fn answer(&mut self, event: &Value, remaining: Duration) -> Result<Value, Failure> {
+        let answer = match Rotation::read(event)? {
+            Some(rotation) => {
+                let target = target()?;
+                let rotated = rotation.run(&mut self.vault, &target, remaining);
+                serde_json::to_value(rotated.await?)
+            }
+            None => serde_json::to_value(self.act(event, remaining).await?),
+        };
+        answer.map_err(|error| Failure::new("Answer", error.to_string()))
+    }
+
     async fn act(&mut self, event: &Value, remaining: Duration) -> Result<Answer, Failure> {
         let action = Action::read(event)?;
-        let settings = |reason| Failure::new("Settings", reason);
-        let target = Target::read(&environment).map_err(settings)?;
-        let retention = maintenance::retention(&environment).map_err(settings)?;
+        let target = target()?;
+        let retention = maintenance::retention(&environment)
+            .map_err(|reason| Failure::new("Settings", reason))?;
         let started = Instant::now();
-        let administrator = self.login("ADMIN_SECRET_ARN").await?;
-        // The schema may not exist yet, so none is selected while connecting.
-        let mut connection = database::connect(&target, &administrator, None)
-            .await
-            .map_err(|error| {
-                Failure::new(
-                    "Database",
-                    format!("the database cannot be reached as administrator: {error}"),
-                )
-            })?;
+        let (mut connection, administrator) =
+            administrator::connect(&mut self.vault, &target).await?;
         match action {
             Action::Status => {
                 let status = match select(&target, &mut connection).await {
@@ -173,13 +180,16 @@ impl Migrator {
                 })
             }
             Action::Migrate => {
-                let app = self.login("DB_SECRET_ARN").await?;
                 lock(&target, remaining, &mut connection).await?;
+                // Under the lock, under which alone a rotation changes it in the database.
+                let app = self.login("DB_SECRET_ARN").await?;
                 create_schema(&target, &mut connection).await?;
                 select(&target, &mut connection).await?;
                 history::create(&mut connection).await?;
                 let newly_applied = history::apply(MIGRATIONS, &mut connection).await?;
                 user::ensure(&target, &app, &administrator.username, &mut connection).await?;
+                let other = rotation::partner(&app.username);
+                user::ensure_grants(&target, &other, &mut connection).await?;
                 let time = remaining.saturating_sub(started.elapsed()) / 4;
                 let maintenance = maintenance::run(false, retention, time, &mut connection).await?;
                 let status = history::status(MIGRATIONS, &mut connection).await?;
@@ -215,6 +225,10 @@ impl Migrator {
             .await
             .map_err(|reason| Failure::new("Secrets", format!("{variable}: {reason}")))
     }
+}
+
+fn target() -> Result<Target, Failure> {
+    Target::read(&environment).map_err(|reason| Failure::new("Settings", reason))
 }
 
 /// The status of a schema that does not exist.
