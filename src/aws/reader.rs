@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 
 use super::Aws;
 use crate::error::{Error, Result};
+use crate::resources::secretsmanager::logins::Login;
 use crate::resources::{ec2, kms};
 use crate::stack::Stack;
 
@@ -24,6 +25,8 @@ pub struct Reader<'a> {
     /// What Lambda says of the stack's functions, by logical name.
     pub functions: OnceCell<BTreeMap<&'static str, GetFunctionOutput>>,
     pub kms_keys: OnceCell<kms::Keys>,
+    /// The database's logins, by logical name.
+    pub logins: OnceCell<BTreeMap<String, Login>>,
 }
 
 /// What several kinds of the endpoint read, each of it once.
@@ -54,6 +57,7 @@ impl<'a> Reader<'a> {
             notes: Mutex::default(),
             functions: OnceCell::new(),
             kms_keys: OnceCell::new(),
+            logins: OnceCell::new(),
         }
     }
 

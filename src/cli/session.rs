@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -23,6 +24,7 @@ use crate::observe::observe;
 use crate::plan::{self, Plan};
 use crate::report::{Printer, Progress};
 use crate::resources::lambda::schema::Schema;
+use crate::resources::secretsmanager::age;
 use crate::resources::{self, DatabaseServer, Kinds, Options, Resource, Scope};
 use crate::stack::Stack;
 
@@ -162,14 +164,16 @@ impl Session {
             wanted.extend(kind.wanted(&scope)?);
         }
         let skipped = |id: &Id| self.options.skip_migrate && id.kind == Schema::KIND;
-        wanted.retain(|wanted| !skipped(&wanted.id));
+        wanted.retain(|wanted| !skipped(&wanted.id) && !self.gaps.lacks(&wanted.id));
+        let days = self.config.database.rotate_after_days;
+        let overdue = age::notes(&observed.objects, days, SystemTime::now());
         let found = observed.objects.into_iter();
         Ok(View {
             wanted,
             found: found.filter(|object| !skipped(&object.id)).collect(),
             existing: observed.existing,
             unfit: RefCell::new(observed.unfit),
-            notes: observed.notes,
+            notes: observed.notes.into_iter().chain(overdue).collect(),
             artifacts,
             facts,
         })

@@ -1,8 +1,11 @@
 //! Secrets: the database's two users, the API keys, and the digests that the function checks.
 
+pub mod age;
 mod content;
 mod existing;
+pub mod logins;
 mod observed;
+pub mod rotation;
 pub mod secret;
 
 use aws_sdk_secretsmanager::types::Tag;

@@ -6,8 +6,10 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::age::SINCE;
 use super::content::{self, Content, DIGESTS, of_key};
 use super::existing::existing;
+use super::logins::{LOGINS, logins};
 use super::observed::{described, found, listed};
 use super::{NOT_FOUND, TAG_SOURCE, TAG_VERSION, aws_name, secret_tags};
 use crate::aws::patience::patiently;
@@ -62,14 +64,21 @@ impl Resource for Secret {
     /// Lists lag behind by five minutes, so what is known by name is asked for by name: a list
     /// may show a secret that was deleted a moment ago, and the plan would keep it.
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let known = ["database-admin", "database-app", DIGESTS];
-        let known: BTreeSet<String> = known.map(str::to_owned).into();
-        let (mut others, mut found) = tokio::try_join!(listed(reader), described(reader, &known))?;
+        let known = BTreeSet::from([DIGESTS.to_owned()]);
+        let (mut others, mut found, logins) =
+            tokio::try_join!(listed(reader), described(reader, &known), logins(reader))?;
         let digests = found.iter().filter(|secret| secret.name == DIGESTS);
         let keys = digests.flat_map(|secret| secret.value.sources.keys());
         others.extend(keys.map(|name| of_key(name)));
-        let others: BTreeSet<String> = others.difference(&known).cloned().collect();
+        others.retain(|name| !known.contains(name) && !LOGINS.contains(&name.as_str()));
         found.extend(described(reader, &others).await?);
+        found.extend(logins.iter().map(|(name, login)| {
+            let mut found = self::found(reader.stack, name, login.secret.clone());
+            let since = login.since.map(|since| since.secs().to_string());
+            let since = since.map(|since| (SINCE.to_owned(), since));
+            found.attributes.extend(since);
+            found
+        }));
         Ok(found)
     }
 
