@@ -43,13 +43,14 @@ impl Migrate {
                     session.place()
                 ))?;
             }
-            if let Some(server) = session.database_server() {
-                let database = &session.config.database;
-                let own = || session.stack.secret_name("database-admin");
-                let secret = database.admin_secret.clone().unwrap_or_else(own);
-                schema::provision(&session.aws, &secret, server, &database.name).await?;
-            }
             state = with_lease(&session, "migrate", self.changing.wait, async |_| {
+                // Not beside a rotation, which would find the password before its own.
+                if let Some(server) = session.database_server() {
+                    let database = &session.config.database;
+                    let own = || session.stack.secret_name("database-admin");
+                    let secret = database.admin_secret.clone().unwrap_or_else(own);
+                    schema::provision(&session.aws, &secret, server, &database.name).await?;
+                }
                 asked(&session, "migrating", "migrated", || {
                     schema::migrate(&session.aws, &session.events, &migrator)
                 })

@@ -8,6 +8,7 @@ mod maintain;
 mod migrate;
 mod plan;
 mod planning;
+mod rotate_secrets;
 mod session;
 mod status;
 mod stop;
@@ -116,6 +117,7 @@ pub enum Command {
     Down(down::Down),
     Migrate(migrate::Migrate),
     Maintain(maintain::Maintain),
+    RotateSecrets(rotate_secrets::RotateSecrets),
     Status(status::Status),
     Call(call::Call),
     Unlock(unlock::Unlock),
@@ -134,6 +136,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Down(command) => command.run(&cli.global).await,
                 Command::Migrate(command) => command.run(&cli.global).await,
                 Command::Maintain(command) => command.run(&cli.global).await,
+                Command::RotateSecrets(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,
                 Command::Call(command) => command.run(&cli.global).await,
                 Command::Unlock(command) => command.run(&cli.global).await,

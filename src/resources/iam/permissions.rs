@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn the_migrator_alone_rotates_and_the_stacks_own_logins_alone() {
         let own = json!(["${secret/database-admin.arn}", "${secret/database-app.arn}"]);
-        let app = json!(["${secret/database-app.arn}"]);
+        let app = json!("${secret/database-app.arn}");
         let existing = "[database]\ninstance = \"shared\"\nadmin_secret = \"shared/admin\"\n";
         for (more, logins) in [("", own), (existing, app)] {
             let role = role(more, "migrator");

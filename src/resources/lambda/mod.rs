@@ -9,6 +9,7 @@ pub mod function;
 pub mod invoke;
 pub mod maintenance;
 pub mod permission;
+pub mod rotation;
 pub mod schema;
 mod settings;
 mod url;
