@@ -70,23 +70,16 @@ pub async fn logins<'a>(reader: &'a Reader<'_>) -> Result<&'a BTreeMap<String, L
 /// One login; `None` where there is none, or it is waiting for its deletion.
 pub async fn login(aws: &Aws, stack: &Stack, name: &str) -> Result<Option<Login>> {
     let name = aws_name(stack, name);
-    let described = aws.secrets.describe_secret().secret_id(&name);
-    let listed = aws.secrets.list_secret_version_ids().secret_id(&name);
-    let described = async {
-        let answer = described.send().await;
-        answer.during("DescribeSecret", &name).unless(NOT_FOUND)
-    };
-    // Only labelled versions, which are a few: no second page.
-    let listed = async {
-        let answer = listed.send().await;
-        answer
-            .during("ListSecretVersionIds", &name)
-            .unless(NOT_FOUND)
-    };
-    let (secret, versions) = tokio::try_join!(described, listed)?;
-    let Some(secret) = secret.filter(|secret| secret.deleted_date.is_none()) else {
+    let call = aws.secrets.describe_secret().secret_id(&name);
+    let described = call.send().await.during("DescribeSecret", &name);
+    let alive = |secret: &DescribeSecretOutput| secret.deleted_date.is_none();
+    let Some(secret) = described.unless(NOT_FOUND)?.filter(alive) else {
         return Ok(None);
     };
+    // Only labelled versions, which are a few: no second page.
+    let call = aws.secrets.list_secret_version_ids().secret_id(&name);
+    let listed = call.send().await.during("ListSecretVersionIds", &name);
+    let versions = listed.unless(NOT_FOUND)?;
     let current = version(&secret, "AWSCURRENT");
     let versions = versions.and_then(|answer| answer.versions);
     let since = versions
