@@ -14,16 +14,16 @@ use crate::lifecycle::{EVERYTHING, changes, runtime};
 use crate::project::{Project, Run};
 
 /// A local cloud of a test's own, stopped with it.
-struct Cloud {
-    project: Project,
-    gateway_port: u16,
+pub struct Cloud {
+    pub project: Project,
+    pub gateway_port: u16,
     database_port: u16,
     /// Everything that any run has said.
     said: std::cell::RefCell<String>,
 }
 
 impl Cloud {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let cloud = Self {
             project: Project::new(),
             gateway_port: free_port(),
@@ -39,13 +39,13 @@ impl Cloud {
         cloud
     }
 
-    fn run(&self, arguments: &[&str]) -> Run {
+    pub fn run(&self, arguments: &[&str]) -> Run {
         let run = self.project.wmctl(arguments);
         self.said.borrow_mut().push_str(&run.all());
         run
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.gateway_port)
     }
 }
@@ -57,13 +57,13 @@ impl Drop for Cloud {
 }
 
 /// The endpoint as any HTTP client sees it.
-struct Endpoint {
-    url: String,
-    host: String,
+pub struct Endpoint {
+    pub url: String,
+    pub host: String,
 }
 
 impl Endpoint {
-    fn of(up: &Value) -> Self {
+    pub fn of(up: &Value) -> Self {
         let text = |field: &str| up[field].as_str().unwrap().to_owned();
         Self {
             url: text("endpoint"),
@@ -354,7 +354,7 @@ fn new_code_and_settings_reach_callers(cloud: &Cloud, endpoint: &Endpoint, key: 
     assert_eq!(answer["details"][0]["field"], "limit", "{answer:#}");
 }
 
-fn stored(
+pub fn stored(
     aws: &wmctl::aws::Aws,
     runtime: &tokio::runtime::Runtime,
     secret: &str,
@@ -367,7 +367,7 @@ fn stored(
 }
 
 /// Neither what was said nor any file outside the private data directory holds a password or key.
-fn no_secret_was_said(cloud: &Cloud, aws: &wmctl::aws::Aws, runtime: &tokio::runtime::Runtime) {
+pub fn no_secret_was_said(cloud: &Cloud, aws: &wmctl::aws::Aws, runtime: &tokio::runtime::Runtime) {
     let secrets = [
         stored(aws, runtime, "database-admin", "password"),
         stored(aws, runtime, "database-app", "password"),

@@ -15,6 +15,7 @@ mod local;
 mod network;
 mod operators;
 mod project;
+mod rotation;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
