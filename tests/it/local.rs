@@ -72,7 +72,7 @@ impl Endpoint {
     }
 
     /// Status and JSON of a POST.
-    fn post(&self, key: Option<&str>, body: &str) -> (u16, Value) {
+    pub fn post(&self, key: Option<&str>, body: &str) -> (u16, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .proxy(None)
             .http_status_as_error(false)
