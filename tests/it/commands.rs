@@ -15,6 +15,7 @@ fn the_help_of_every_command() {
         vec!["down", "--help"],
         vec!["migrate", "--help"],
         vec!["maintain", "--help"],
+        vec!["rotate-secrets", "--help"],
         vec!["status", "--help"],
         vec!["call", "--help"],
         vec!["local", "--help"],
