@@ -164,52 +164,72 @@ fn form_action(request: &HttpRequest) -> Option<String> {
     Some(action.to_owned())
 }
 
-/// One operation's slowest pace: a slot every `interval`.
+/// How often operations may be called: so many at once, and then one every `interval`.
 struct Pace {
     applies: fn(&str) -> bool,
     interval: Duration,
-    next: Mutex<Option<Instant>>,
+    burst: u32,
+    /// When the calls let through so far will have been paid for at one every `interval`.
+    paid: Mutex<Option<Instant>>,
 }
 
 impl Pace {
-    fn new(interval_ms: u64, applies: fn(&str) -> bool) -> Self {
+    fn new(interval_ms: u64, burst: u32, applies: fn(&str) -> bool) -> Self {
         Self {
             applies,
             interval: Duration::from_millis(interval_ms),
-            next: Mutex::new(None),
+            burst,
+            paid: Mutex::new(None),
         }
     }
 
     async fn wait(&self) {
-        let slot = {
-            let mut next = self.next.lock().await;
-            let slot = next.unwrap_or_else(Instant::now).max(Instant::now());
-            *next = Some(slot + self.interval);
-            slot
-        };
+        let slot = self.slot(&mut *self.paid.lock().await, Instant::now());
         sleep_until(slot).await;
+    }
+
+    /// When a call that is to be made now may be made.
+    fn slot(&self, paid: &mut Option<Instant>, now: Instant) -> Instant {
+        let start = paid.unwrap_or(now).max(now);
+        *paid = Some(start + self.interval);
+        let ahead = self.interval * self.burst.saturating_sub(1);
+        start.checked_sub(ahead).unwrap_or(now).max(now)
     }
 }
 
-/// API Gateway's documented limits per account: 10 calls a second in all, and some far slower.
+/// API Gateway's fixed quotas per account and region: 10 calls a second and 40 at once for all
+/// operations together, and some that are far slower.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>
 fn paces() -> Vec<Pace> {
-    fn writes(name: &str, method: &str, path: &str) -> bool {
-        name.strip_prefix("apigateway ")
+    /// Whether this is a call with this method on a path of these segments; `*` is any one.
+    fn is(name: &str, method: &str, path: &str) -> bool {
+        let call = name
+            .strip_prefix("apigateway ")
             .and_then(|rest| rest.strip_prefix(method))
-            .is_some_and(|rest| rest.trim_start().starts_with(path))
+            .and_then(|rest| rest.strip_prefix(" /"));
+        call.is_some_and(|call| {
+            let (call, path) = (call.split('/'), path.split('/'));
+            call.clone().count() == path.clone().count()
+                && call
+                    .zip(path)
+                    .all(|(is, wanted)| wanted == "*" || is == wanted)
+        })
     }
     vec![
-        Pace::new(100, |name| name.starts_with("apigateway ")),
-        Pace::new(3_000, |name| name == "apigateway POST /restapis"),
-        Pace::new(30_000, |name| {
-            writes(name, "DELETE", "/restapis/") && name.matches('/').count() == 2
+        Pace::new(100, 40, |name| name.starts_with("apigateway ")),
+        Pace::new(3_000, 1, |name| is(name, "POST", "restapis")),
+        Pace::new(30_000, 1, |name| is(name, "DELETE", "restapis/*")),
+        Pace::new(5_000, 1, |name| is(name, "POST", "restapis/*/deployments")),
+        Pace::new(200, 5, |name| {
+            is(name, "POST", "restapis/*/resources/*")
+                || is(name, "DELETE", "restapis/*/resources/*")
         }),
-        Pace::new(5_000, |name| {
-            writes(name, "POST", "/restapis/") && name.ends_with("/deployments")
+        Pace::new(400, 5, |name| is(name, "GET", "restapis/*/resources")),
+        Pace::new(200, 5, |name| {
+            is(name, "POST", "apikeys") || is(name, "DELETE", "apikeys/*")
         }),
-        Pace::new(20_000, |name| {
-            writes(name, "PATCH", "/usageplans/") || writes(name, "PATCH", "/account")
-        }),
+        Pace::new(20_000, 1, |name| is(name, "PATCH", "usageplans/*")),
+        Pace::new(20_000, 1, |name| is(name, "PATCH", "account")),
     ]
 }
 
@@ -232,8 +252,29 @@ mod tests {
         assert_eq!(slowest("apigateway DELETE /restapis/abc"), 30_000);
         assert_eq!(slowest("apigateway DELETE /restapis/abc/models/x"), 100);
         assert_eq!(slowest("apigateway POST /restapis/abc/deployments"), 5_000);
+        assert_eq!(slowest("apigateway GET /restapis/abc/deployments"), 100);
+        assert_eq!(slowest("apigateway POST /restapis/abc/resources/x"), 200);
+        assert_eq!(slowest("apigateway GET /restapis/abc/resources"), 400);
+        assert_eq!(slowest("apigateway POST /apikeys"), 200);
         assert_eq!(slowest("apigateway PATCH /usageplans/abc"), 20_000);
+        assert_eq!(slowest("apigateway PATCH /account"), 20_000);
         assert_eq!(slowest("apigateway GET /usageplans"), 100);
         assert_eq!(slowest("ec2 CreateVpc"), 0);
+    }
+
+    #[test]
+    fn a_burst_goes_through_and_what_follows_is_paced() {
+        let (mut paid, start) = (None, Instant::now());
+        let waits = |pace: &Pace, paid: &mut Option<Instant>, now, calls: usize| {
+            let slots = (0..calls).map(|_| pace.slot(paid, now) - now);
+            slots.map(|wait| wait.as_millis()).collect::<Vec<_>>()
+        };
+        let pace = Pace::new(100, 3, |_| true);
+        assert_eq!(waits(&pace, &mut paid, start, 6), [0, 0, 0, 100, 200, 300]);
+        // A rest pays for another burst, and however long it is, not for more than one.
+        let later = start + Duration::from_mins(1);
+        assert_eq!(waits(&pace, &mut paid, later, 5), [0, 0, 0, 100, 200]);
+        let single = Pace::new(100, 1, |_| true);
+        assert_eq!(waits(&single, &mut None, start, 3), [0, 100, 200]);
     }
 }
