@@ -1,6 +1,8 @@
 //! Judges a finished plan before anything is done. It refuses; it never changes a plan.
 
 use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::migrations::breaking::{Verdict, judge};
+use crate::migrations::{Migration, statements};
 use crate::object::{Id, Ids};
 use crate::plan::{Action, Plan, Reason, Step};
 use crate::resources::lambda::function::log_retention;
@@ -23,6 +25,24 @@ pub fn check(kinds: &Kinds, plan: &Plan, destroy: &Ids, facts: &Facts) -> Result
     logs_are_kept(plan, destroy)?;
     database_can_follow(plan)?;
     concurrency_is_there(plan, facts)
+}
+
+/// What is wrong with the migrations that the plan would apply while a version serves. Without
+/// one there is nobody to break, and nothing to lose.
+pub fn pending(plan: &Plan, migrations: &[Migration]) -> Result<Vec<Verdict>> {
+    let live = Id::new("function-alias", "chatbot");
+    let serves = |step: &Step| step.id == live && step.found.is_some();
+    let migrates = plan.changes().find(|step| step.id == schema::id());
+    let Some(step) = migrates.filter(|_| plan.steps.iter().any(serves)) else {
+        return Ok(Vec::new());
+    };
+    let found = step.found.as_ref();
+    let version = found.and_then(|found| found.value["version"].as_str());
+    let version = version.unwrap_or_default();
+    let (before, pending): (Vec<_>, Vec<_>) = migrations
+        .iter()
+        .partition(|migration| migration.version() <= version);
+    Ok(judge(&statements(before)?, &statements(pending)?))
 }
 
 fn data_is_kept(kinds: &Kinds, plan: &Plan, destroy: &Ids) -> Result<()> {
@@ -221,6 +241,41 @@ mod tests {
         ] {
             checked(now, then, &nothing).unwrap();
         }
+    }
+
+    #[test]
+    fn migrations_are_judged_by_what_the_version_that_serves_may_need() {
+        let file = |file: &str, sql: &str| Migration {
+            file: file.to_owned(),
+            sql: sql.to_owned(),
+        };
+        let files = [
+            file("0001_logs.sql", "CREATE TABLE logs (a INT, b INT)"),
+            file("0002_less.sql", "ALTER TABLE logs DROP a"),
+            file("0003_fewer.sql", "ALTER TABLE logs DROP b"),
+        ];
+        let judged = |version: &str, serves: bool| {
+            let mut plan = step(schema::id(), Action::Update, Some(json!({})));
+            let found = plan.steps[0].found.as_mut().unwrap();
+            found.value = json!({"version": version});
+            if serves {
+                let alias = Id::new("function-alias", "chatbot");
+                plan.steps.extend(step(alias, Action::Update, None).steps);
+            }
+            let verdicts = pending(&plan, &files).unwrap();
+            verdicts.into_iter().map(|verdict| verdict.file).collect()
+        };
+        let none: [&str; 0] = [];
+        let is = |version, serves, expected: &[&str]| {
+            let files: Vec<String> = judged(version, serves);
+            assert_eq!(files, expected);
+        };
+        is("0003", true, &none);
+        is("0002", true, &["0003_fewer.sql"]);
+        is("0001", true, &["0002_less.sql", "0003_fewer.sql"]);
+        // Nobody is served yet.
+        is("0001", false, &none);
+        assert_eq!(pending(&Plan::default(), &files).unwrap(), []);
     }
 
     #[test]

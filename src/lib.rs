@@ -12,6 +12,7 @@ pub mod events;
 pub mod gaps;
 pub mod lease;
 pub mod local;
+pub mod migrations;
 pub mod object;
 pub mod observe;
 pub mod plan;

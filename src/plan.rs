@@ -122,12 +122,15 @@ pub struct Request {
     pub existing: Known,
     /// Objects to take over although they do not carry the stack's tags.
     pub adopt: Ids,
+    /// How many superseded versions of a kind stay as a way back, where not all of them go.
+    pub keep: BTreeMap<String, usize>,
 }
 
 /// What it takes to go from `found` to what is wanted.
 pub fn up(kinds: &Kinds, request: Request, found: Vec<Object>, gaps: &Gaps) -> Result<Plan> {
     let mut planner = Planner::new(kinds, found, gaps);
     planner.adopt = request.adopt;
+    planner.keep = request.keep;
     let ordered = in_order(request.wanted, &request.existing)?;
     planner.plan.known = request.existing;
     for wanted in ordered {

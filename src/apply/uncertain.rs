@@ -134,8 +134,8 @@ mod tests {
         fn interrupts(&self) -> Option<&'static str> {
             None
         }
-        fn superseded(&self) -> Option<usize> {
-            None
+        fn superseded(&self) -> bool {
+            false
         }
         fn deletable(&self) -> bool {
             true

@@ -12,6 +12,7 @@ use std::time::Instant;
 use crate::config::{Architecture, Config};
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::migrations::{self, Migration};
 use crate::resources::lambda::FUNCTIONS;
 
 /// One deployable zip.
@@ -26,8 +27,8 @@ pub struct Artifact {
 #[derive(Debug, Clone, Default)]
 pub struct Artifacts {
     pub by_name: BTreeMap<String, Artifact>,
-    /// Hash of the migrations that the migrator carries.
-    pub migrations: String,
+    /// The migrations that the migrator carries, in order.
+    pub migrations: Vec<Migration>,
 }
 
 /// What the zips are built for.
@@ -79,7 +80,7 @@ pub fn native_architecture() -> Result<Architecture> {
 
 /// The zips for `request`: the kept ones where no source has changed since, else built anew.
 pub async fn artifacts(request: &Request<'_>, events: &Events) -> Result<Artifacts> {
-    let migrations = sources::migrations(&request.migrations_dir())?;
+    let migrations = migrations::read(&request.migrations_dir())?;
     let fingerprint = sources::fingerprint(request)?;
     let store = request.store();
     if let Some(by_name) = kept(&store, &fingerprint) {
@@ -114,7 +115,7 @@ pub async fn artifacts(request: &Request<'_>, events: &Events) -> Result<Artifac
 
 /// The zips of the last build. Where the sources have changed since, their hash is not known.
 pub fn last(request: &Request<'_>) -> Result<Artifacts> {
-    let migrations = sources::migrations(&request.migrations_dir())?;
+    let migrations = migrations::read(&request.migrations_dir())?;
     let fingerprint = sources::fingerprint(request)?;
     let unknown = || {
         FUNCTIONS

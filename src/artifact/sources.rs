@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Request, cannot};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A hash over every file that the build reads, and how it is built.
 pub fn fingerprint(request: &Request<'_>) -> Result<String> {
@@ -34,34 +34,6 @@ pub fn fingerprint(request: &Request<'_>) -> Result<String> {
     Ok(hex(&hasher.finalize()))
 }
 
-/// A hash over the migrations' names and texts, whatever their line ends.
-pub fn migrations(dir: &Path) -> Result<String> {
-    let mut files = Vec::new();
-    collect(dir, &mut files)?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
-    if files.is_empty() {
-        return Err(Error::usage(format!(
-            "no migrations (*.sql) in {}",
-            dir.display()
-        )));
-    }
-    files.sort();
-    let mut hasher = Sha256::new();
-    for path in files {
-        let content = fs::read_to_string(&path).map_err(|error| cannot("read", &path, error))?;
-        hasher.update(
-            path.file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .as_bytes(),
-        );
-        hasher.update([0]);
-        hasher.update(content.replace("\r\n", "\n").as_bytes());
-        hasher.update([0]);
-    }
-    Ok(hex(&hasher.finalize()).chars().take(12).collect())
-}
-
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let entries = fs::read_dir(dir).map_err(|error| cannot("read", dir, error))?;
     for entry in entries {
@@ -86,31 +58,4 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn line_ends_do_not_change_the_migrations_hash_and_text_does() {
-        let hash = |text: &str| {
-            let dir = tempfile::tempdir().unwrap();
-            fs::write(dir.path().join("0001_a.sql"), text).unwrap();
-            migrations(dir.path()).unwrap()
-        };
-        assert_eq!(hash("SELECT 1;\n"), hash("SELECT 1;\r\n"));
-        assert_ne!(hash("SELECT 1;\n"), hash("SELECT 2;\n"));
-    }
-
-    #[test]
-    fn a_directory_without_migrations_is_an_error() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(
-            migrations(dir.path())
-                .unwrap_err()
-                .message
-                .contains("no migrations")
-        );
-    }
 }

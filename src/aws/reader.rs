@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_apigateway::types;
+use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use tokio::sync::OnceCell;
 
@@ -24,6 +25,8 @@ pub struct Reader<'a> {
     notes: Mutex<Vec<String>>,
     /// What Lambda says of the stack's functions, by logical name.
     pub functions: OnceCell<BTreeMap<&'static str, GetFunctionOutput>>,
+    /// What it says of their aliases.
+    pub aliases: OnceCell<BTreeMap<&'static str, GetAliasOutput>>,
     pub kms_keys: OnceCell<kms::Keys>,
     /// The database's logins, by logical name.
     pub logins: OnceCell<BTreeMap<String, Login>>,
@@ -56,6 +59,7 @@ impl<'a> Reader<'a> {
             rest_api: OnceCell::new(),
             notes: Mutex::default(),
             functions: OnceCell::new(),
+            aliases: OnceCell::new(),
             kms_keys: OnceCell::new(),
             logins: OnceCell::new(),
         }

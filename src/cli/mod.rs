@@ -8,7 +8,9 @@ mod maintain;
 mod migrate;
 mod plan;
 mod planning;
+mod rollback;
 mod rotate_secrets;
+mod safety;
 mod session;
 mod status;
 mod stop;
@@ -116,6 +118,7 @@ pub enum Command {
     Plan(plan::Plan),
     Down(down::Down),
     Migrate(migrate::Migrate),
+    Rollback(rollback::Rollback),
     Maintain(maintain::Maintain),
     RotateSecrets(rotate_secrets::RotateSecrets),
     Status(status::Status),
@@ -135,6 +138,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Plan(command) => command.run(&cli.global).await,
                 Command::Down(command) => command.run(&cli.global).await,
                 Command::Migrate(command) => command.run(&cli.global).await,
+                Command::Rollback(command) => command.run(&cli.global).await,
                 Command::Maintain(command) => command.run(&cli.global).await,
                 Command::RotateSecrets(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,

@@ -8,8 +8,9 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::safety::{Safety, refuse_breaking};
 use super::session::{Session, View, parse_ids};
-use crate::checks::check;
+use crate::checks::{check, pending};
 use crate::error::{Error, Kind, Result};
 use crate::object::Ids;
 use crate::plan::Plan;
@@ -24,6 +25,9 @@ pub struct Planning {
     /// Take over what has our name and not our tags, such as log-group/chatbot
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub adopt: Vec<String>,
+
+    #[command(flatten)]
+    pub safety: Safety,
 }
 
 impl Planning {
@@ -35,6 +39,8 @@ impl Planning {
     pub fn plan(&self, session: &Session, view: &View) -> Result<(Plan, Result<()>)> {
         let plan = session.plan(view, &parse_ids(&self.adopt)?)?;
         let checked = check(&session.kinds, &plan, &self.destroy()?, &view.facts);
+        let verdicts = pending(&plan, &view.artifacts.migrations)?;
+        let checked = checked.and_then(|()| refuse_breaking(&verdicts, self.safety.allow_breaking));
         Ok((plan, checked))
     }
 
@@ -44,6 +50,10 @@ impl Planning {
         document["options"] = json!({
             "allow_destroy": self.allow_destroy,
             "adopt": self.adopt,
+            "allow_breaking": self.safety.allow_breaking,
+            "allow_slow": self.safety.allow_slow,
+            "snapshot": self.safety.snapshot,
+            "no_snapshot": self.safety.no_snapshot,
             "skip_migrate": session.options.skip_migrate,
         });
         document["plan"] = plan_json(plan);
@@ -91,10 +101,17 @@ impl Saved {
             ids.filter_map(|id| id.as_str().map(str::to_owned))
                 .collect()
         };
+        let is = |name: &str| document["options"][name] == true;
         Ok(Self {
             planning: Planning {
                 allow_destroy: ids("allow_destroy"),
                 adopt: ids("adopt"),
+                safety: Safety {
+                    allow_breaking: is("allow_breaking"),
+                    allow_slow: is("allow_slow"),
+                    snapshot: is("snapshot"),
+                    no_snapshot: is("no_snapshot"),
+                },
             },
             path: shown,
             document,

@@ -1,6 +1,7 @@
 //! What commands share: the configuration, the account, and what is wanted and found in it.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -24,6 +25,7 @@ use crate::observe::observe;
 use crate::plan::{self, Plan};
 use crate::report::{Printer, Progress};
 use crate::resources::lambda::schema::Schema;
+use crate::resources::lambda::version::FunctionVersion;
 use crate::resources::secretsmanager::age;
 use crate::resources::{self, DatabaseServer, Kinds, Options, Resource, Scope};
 use crate::stack::Stack;
@@ -109,7 +111,7 @@ impl Session {
             options: Options {
                 skip_migrate: global.skip.contains(&Skip::Migrate),
                 skip_health: global.skip.contains(&Skip::Health),
-                skip_final_snapshot: false,
+                ..Options::default()
             },
             gaps,
             events,
@@ -188,6 +190,10 @@ impl Session {
             wanted: view.wanted.clone(),
             existing: view.existing.clone(),
             adopt: adopt.clone(),
+            keep: BTreeMap::from([(
+                FunctionVersion::KIND.to_owned(),
+                self.config.function.keep_versions as usize,
+            )]),
         };
         plan::up(&self.kinds, request, view.found.clone(), &self.gaps)
     }

@@ -38,6 +38,7 @@ impl Status {
         let pending: Vec<String> = plan.changes().map(|step| step.id.to_string()).collect();
         let mut document = session.endpoint_document(endpoint.as_ref());
         document["versions"] = json!({"chatbot": live("chatbot"), "migrator": live("migrator")});
+        document["chatbot_versions"] = published(&found);
         document["health"] = health;
         // The stack's own, or one that somebody else keeps.
         let database = plan.known.get(&Id::new("db-instance", "main"));
@@ -75,6 +76,26 @@ fn passwords(found: &[Object], rotate_after_days: u32) -> Value {
         })
     })
     .collect()
+}
+
+/// The chatbot's versions, the newest first, for `rollback`.
+fn published(found: &[Object]) -> Value {
+    let number = |object: &Object| object.attributes.get("id")?.parse::<u64>().ok();
+    let versions = found
+        .iter()
+        .filter(|object| object.id.kind == "function-version" && object.id.name == "chatbot");
+    let mut versions: Vec<_> = versions
+        .filter_map(|object| {
+            let published = object.attributes.get("published");
+            let schema = object.attributes.get("schema");
+            let version = json!({
+                "number": number(object)?, "published": published, "schema": schema,
+            });
+            Some((number(object)?, version))
+        })
+        .collect();
+    versions.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+    versions.into_iter().map(|(_, version)| version).collect()
 }
 
 /// What the live version says of itself.
@@ -127,6 +148,15 @@ fn text(document: &Value, place: &str) -> String {
             "password  {}: {} days old{overdue}",
             shown(&password["id"]),
             password["age_days"]
+        ));
+    }
+    let versions = document["chatbot_versions"].as_array();
+    let numbers = versions.into_iter().flatten();
+    let numbers: Vec<String> = numbers.map(|version| shown(&version["number"])).collect();
+    if numbers.len() > 1 {
+        lines.push(format!(
+            "versions  {}: `wmctl rollback` moves between them",
+            numbers.join(", ")
         ));
     }
     for key in document["api_keys"].as_array().into_iter().flatten() {

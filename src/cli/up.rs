@@ -9,12 +9,15 @@ use serde_json::{Value, json};
 use super::Global;
 use super::change::{Changing, carry_out};
 use super::planning::{Planning, Saved};
+use super::safety::snapshot_first;
 use super::session::{Build, Session};
 use crate::apply::Outcome;
+use crate::checks::pending;
 use crate::error::{Error, Kind, Result};
 use crate::lease;
 use crate::plan::Plan;
 use crate::report::{Printer, outcome_json, plan_json};
+use crate::resources::lambda::schema;
 
 /// Bring the account to what infra.toml says
 ///
@@ -26,7 +29,9 @@ use crate::report::{Printer, outcome_json, plan_json};
 #[derive(Debug, Args)]
 pub struct Up {
     /// A plan to carry out as it is
-    #[arg(value_name = "FILE", conflicts_with_all = ["allow_destroy", "adopt"])]
+    #[arg(value_name = "FILE", conflicts_with_all = [
+        "allow_destroy", "adopt", "allow_breaking", "allow_slow", "snapshot", "no_snapshot",
+    ])]
     pub file: Option<PathBuf>,
 
     #[command(flatten)]
@@ -54,6 +59,15 @@ impl Up {
         }
         session.printer.proposal(&plan);
         checked?;
+        let verdicts = pending(&plan, &view.artifacts.migrations)?;
+        session.options.snapshot = snapshot_first(&session, &planning.safety, &verdicts);
+        session.options.allow_slow = planning.safety.allow_slow;
+        let migrates = plan.changes().any(|step| step.id == schema::id());
+        if session.options.snapshot && migrates {
+            session
+                .printer
+                .message("A snapshot of the database is taken before it is migrated.");
+        }
         let (plan, outcome) = if plan.is_empty() {
             lease::clear(&session.aws, &session.stack, holder).await?;
             let known = plan.known.clone();

@@ -197,6 +197,8 @@ pub struct Function {
     pub secrets: Secrets,
     pub max_payload_bytes: u32,
     pub max_query_limit: u32,
+    /// Older versions that stay beside the newest, for `wmctl rollback`.
+    pub keep_versions: u32,
 }
 
 impl Default for Function {
@@ -213,6 +215,7 @@ impl Default for Function {
             secrets: Secrets::SecretsManager,
             max_payload_bytes: 1_048_576,
             max_query_limit: 1000,
+            keep_versions: 3,
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) struct Planner<'a> {
     gaps: &'a Gaps,
     pub(super) found: BTreeMap<Id, Vec<Object>>,
     pub(super) adopt: Ids,
+    pub(super) keep: BTreeMap<String, usize>,
     /// Objects that have a name of ours, are not ours, and were not named for adoption.
     pub(super) strangers: Vec<Stranger>,
     /// Objects whose old self goes: what refers to them has to follow.
@@ -36,6 +37,7 @@ impl<'a> Planner<'a> {
             gaps,
             found: by_id,
             adopt: Ids::default(),
+            keep: BTreeMap::new(),
             strangers: Vec::new(),
             replaced: BTreeSet::new(),
             plan: Plan::default(),
@@ -126,7 +128,7 @@ impl<'a> Planner<'a> {
             candidates.retain(|object| object.owned);
         }
         let kind = self.kinds.get(&id.kind);
-        let several = kind.is_some_and(|kind| kind.superseded().is_some());
+        let several = kind.is_some_and(Kind::superseded);
         if candidates.len() > 1 && !several {
             let ids: Vec<_> = candidates.iter().map(aws_id).collect();
             return Err(Error::new(
@@ -201,9 +203,9 @@ impl<'a> Planner<'a> {
         let mut going = Vec::new();
         for (id, objects) in std::mem::take(&mut self.found) {
             let wanted = self.plan.steps.iter().any(|step| step.id == id);
-            let superseded = self.kinds.get(&id.kind).and_then(Kind::superseded);
             let (kept, reason) = if wanted {
-                (superseded.unwrap_or(0), Reason::Superseded)
+                let kept = self.keep.get(&id.kind).copied();
+                (kept.unwrap_or(0), Reason::Superseded)
             } else {
                 (0, Reason::NotWanted)
             };

@@ -58,6 +58,7 @@ fn account() -> Vec<Object> {
 fn request(wanted: Vec<Wanted>) -> Request {
     Request {
         wanted,
+        keep: [("function-version".to_owned(), 3)].into(),
         ..Request::default()
     }
 }
@@ -276,6 +277,19 @@ fn an_unchanged_function_publishes_nothing_and_keeps_three_old_versions() {
       - DELETE   function-version/chatbot  superseded (2)
     Plan: 0 to create, 0 to update, 0 to replace, 2 to delete; 3 unchanged.
     ");
+}
+
+#[test]
+fn as_many_old_versions_stay_as_infra_toml_says() {
+    let keeping = |count| {
+        let request = Request {
+            keep: [("function-version".to_owned(), count)].into(),
+            ..request(versions("a"))
+        };
+        let plan = up(&resources::all(), request, published(), &Gaps::default()).unwrap();
+        plan.count(Action::Delete)
+    };
+    assert_eq!([keeping(1), keeping(4), keeping(50)], [4, 1, 0]);
 }
 
 #[test]

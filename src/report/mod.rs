@@ -1,5 +1,6 @@
 //! The only place that writes to the terminal: data on stdout, everything else on stderr.
 
+mod migrations;
 mod outcome;
 mod plan;
 mod progress;
@@ -9,6 +10,7 @@ use std::io::{IsTerminal, Write};
 
 use serde_json::{Value, json};
 
+pub use migrations::migrations_text;
 pub use outcome::outcome_json;
 pub use plan::{plan_json, plan_text};
 pub use progress::Progress;

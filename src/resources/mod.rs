@@ -76,6 +76,7 @@ pub trait DatabaseServer: Send + Sync {
 }
 
 /// What the operator asked of this run and steps must honour.
+#[allow(clippy::struct_excessive_bools)] // independent switches
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Leave out migrations: the control plane has no data plane behind it.
@@ -84,6 +85,11 @@ pub struct Options {
     pub skip_health: bool,
     /// Delete the database without a last snapshot.
     pub skip_final_snapshot: bool,
+    /// Take a snapshot of the database before it is migrated.
+    pub snapshot: bool,
+    /// Execute even statements that keep writers waiting, or seem to take longer than the migrator
+    /// may run.
+    pub allow_slow: bool,
 }
 
 /// What happens to an object when a field of it has to change.
@@ -140,9 +146,10 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What stops while an object of this kind is away, where somebody would notice: it completes
     /// "interrupts …", in the plan's line of a replacement or deletion.
     const INTERRUPTS: Option<&'static str> = None;
-    /// `None` where there is one object for each logical name. Otherwise several versions may
-    /// stand beside each other, found newest first, and so many superseded ones stay.
-    const SUPERSEDED: Option<usize> = None;
+    /// False where there is one object for each logical name. Otherwise several versions may
+    /// stand beside each other, found newest first; superseded ones go, but for as many as the
+    /// plan is asked to keep.
+    const SUPERSEDED: bool = false;
 
     /// Fields that are no part of the object's revision: a change of them is no new version.
     const UNVERSIONED: &'static [&'static str] = &["tags"];
@@ -197,7 +204,7 @@ pub trait Kind: Send + Sync {
     fn needs(&self) -> &'static [&'static str];
     fn data(&self) -> bool;
     fn interrupts(&self) -> Option<&'static str>;
-    fn superseded(&self) -> Option<usize>;
+    fn superseded(&self) -> bool;
     fn deletable(&self) -> bool;
     /// The hash that stands for the content of an object with this value.
     fn revision(&self, value: &Value) -> String;
@@ -239,7 +246,7 @@ impl<R: Resource> Kind for Typed<R> {
         R::INTERRUPTS
     }
 
-    fn superseded(&self) -> Option<usize> {
+    fn superseded(&self) -> bool {
         R::SUPERSEDED
     }
 

@@ -111,7 +111,7 @@ fn whatever_is_superseded_may_stand_beside_its_successor() {
             .map(|(name, _)| name)
         {
             assert!(
-                kind.on_change(field) != OnChange::Supersede || kind.superseded().is_some(),
+                kind.on_change(field) != OnChange::Supersede || kind.superseded(),
                 "{}: {field}",
                 object.id
             );

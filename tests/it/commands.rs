@@ -14,6 +14,7 @@ fn the_help_of_every_command() {
         vec!["plan", "--help"],
         vec!["down", "--help"],
         vec!["migrate", "--help"],
+        vec!["rollback", "--help"],
         vec!["maintain", "--help"],
         vec!["rotate-secrets", "--help"],
         vec!["status", "--help"],

@@ -24,8 +24,12 @@ pub struct Cloud {
 
 impl Cloud {
     pub fn start() -> Self {
+        Self::of(Project::new())
+    }
+
+    pub fn of(project: Project) -> Self {
         let cloud = Self {
-            project: Project::new(),
+            project,
             gateway_port: free_port(),
             database_port: free_port(),
             said: std::cell::RefCell::default(),

@@ -19,3 +19,4 @@ mod rotation;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
+mod versions;

@@ -1,30 +1,28 @@
-//! What has been applied, and applying what has not.
+//! What has been applied.
 //!
 //! The server commits DDL by itself, so a file of several statements can stop in between. The
-//! history therefore counts statements, and a later run goes on with the one that failed.
+//! history therefore counts statements, and notes each before it begins: of one that did not end
+//! under its run's eyes nobody knows whether it took effect, and a person has to look.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Instant;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use sqlx::AssertSqlSafe;
 use sqlx::mysql::MySqlConnection;
 
+use super::event::Finding;
 use super::splitter::split;
 use super::{Failure, Migration};
 use crate::database::is_missing;
-use crate::log::{self, Level};
 use crate::sql::{Query, get};
 use crate::time::Second;
-use crate::{fields, untrusted::escape};
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version         VARCHAR(16)     NOT NULL PRIMARY KEY,
     name            VARCHAR(200)    NOT NULL,
     checksum        CHAR(64)        NOT NULL COMMENT 'SHA-256 of the file with normalised line endings',
-    state           VARCHAR(16)     NOT NULL COMMENT 'running, failed or applied',
+    state           VARCHAR(16)     NOT NULL COMMENT 'running, stopped, failed or applied',
     statements_done INT UNSIGNED    NOT NULL,
     done_checksum   CHAR(64)        NOT NULL COMMENT 'SHA-256 of the statements done',
     applied_at      DATETIME        NULL,
@@ -62,8 +60,43 @@ pub struct Changed {
 pub struct Dirty {
     pub version: String,
     pub name: String,
-    /// The statement that failed or was interrupted, counted from 1.
+    pub state: State,
+    /// The statement that comes next, failed or was cut off, counted from 1.
     pub statement: u64,
+    /// Its text, where the file is still there.
+    pub sql: Option<String>,
+}
+
+/// How far a file has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// A statement is under way; where no run is, it was cut off.
+    Running,
+    /// Between two statements, for lack of time or because an operator has looked.
+    Stopped,
+    /// The server refused a statement, and took back whatever it had done of it.
+    Failed,
+    Applied,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Applied => "applied",
+        }
+    }
+
+    /// Whatever is not known may have been under way.
+    fn read(name: &str) -> Self {
+        [Self::Stopped, Self::Failed, Self::Applied]
+            .into_iter()
+            .find(|state| state.name() == name)
+            .unwrap_or(Self::Running)
+    }
 }
 
 /// Where the schema stands.
@@ -75,10 +108,11 @@ pub struct Status {
     pub dirty: Vec<Dirty>,
 }
 
-struct Row {
-    applied: Record,
-    state: String,
-    done: u64,
+/// What the history knows of a file.
+pub struct Row {
+    pub applied: Record,
+    pub state: State,
+    pub done: u64,
     done_checksum: String,
 }
 
@@ -96,7 +130,7 @@ pub async fn status(
     let mut status = Status::default();
     for file in files {
         match rows.get(file.version) {
-            Some(row) if row.state == "applied" => {
+            Some(row) if row.state == State::Applied => {
                 let checksum = checksum(file.sql);
                 if row.applied.checksum != checksum {
                     let applied_checksum = row.applied.checksum.clone();
@@ -115,13 +149,16 @@ pub async fn status(
         }
     }
     for row in rows.into_values() {
-        if row.state == "applied" {
+        if row.state == State::Applied {
             status.applied.push(row.applied);
         } else {
             let Record { version, name, .. } = row.applied;
+            let file = files.iter().find(|file| file.version == version);
             status.dirty.push(Dirty {
+                sql: file.and_then(|file| statement(file, row.done)),
                 version,
                 name,
+                state: row.state,
                 statement: row.done + 1,
             });
         }
@@ -129,7 +166,8 @@ pub async fn status(
     Ok(status)
 }
 
-async fn rows(connection: &mut MySqlConnection) -> Result<BTreeMap<String, Row>, sqlx::Error> {
+/// What the history knows, by version.
+pub async fn rows(connection: &mut MySqlConnection) -> Result<BTreeMap<String, Row>, sqlx::Error> {
     let query = "SELECT version, name, checksum, state, CAST(statements_done AS UNSIGNED) AS done, done_checksum, \
                  applied_at, duration_ms FROM schema_migrations";
     let found = match sqlx::query(query).fetch_all(connection).await {
@@ -145,7 +183,7 @@ async fn rows(connection: &mut MySqlConnection) -> Result<BTreeMap<String, Row>,
             applied_at: get::<Option<_>>(row, "applied_at")?.map(Second::new),
             duration_ms: get(row, "duration_ms")?,
         };
-        let (state, done, done_checksum) = (
+        let (state, done, done_checksum): (String, _, _) = (
             get(row, "state")?,
             get(row, "done")?,
             get(row, "done_checksum")?,
@@ -154,7 +192,7 @@ async fn rows(connection: &mut MySqlConnection) -> Result<BTreeMap<String, Row>,
             applied.version.clone(),
             Row {
                 applied,
-                state,
+                state: State::read(&state),
                 done,
                 done_checksum,
             },
@@ -163,48 +201,19 @@ async fn rows(connection: &mut MySqlConnection) -> Result<BTreeMap<String, Row>,
     Ok(rows)
 }
 
-/// Applies what is pending, in order, and says which versions that were.
-/// Nothing is applied while a file differs from what was applied of it before.
-pub async fn apply(
-    files: &'static [Migration],
-    connection: &mut MySqlConnection,
-) -> Result<Vec<&'static str>, Failure> {
-    let status = status(files, connection).await?;
-    if let Some(changed) = status.changed.first() {
-        return Err(Failure::new(
-            "ChangedMigration",
-            format!(
-                "{}_{}.sql was changed after it had been applied: restore it and put the change into a new file",
-                changed.version, changed.name
-            ),
-        ));
-    }
-    // All files are cut before the first is applied: a malformed one stops everything.
-    let mut ready = Vec::new();
-    let rows = rows(connection).await?;
-    for pending in &status.pending {
-        let Some(file) = files.iter().find(|file| file.version == pending.version) else {
-            continue;
-        };
-        let statements = split(&normalise(file.sql)).map_err(|reason| {
-            Failure::new("MalformedMigration", format!("{}: {reason}", file.file()))
-        })?;
-        let done = match rows.get(file.version) {
-            None => 0,
-            Some(row) => resume(file, &statements, row)?,
-        };
-        ready.push((file, statements, done));
-    }
-    let mut applied = Vec::new();
-    for (file, statements, done) in ready {
-        run(file, &statements, done, connection).await?;
-        applied.push(file.version);
-    }
-    Ok(applied)
+/// The statements of a file, by which they are counted.
+pub fn statements(file: &Migration) -> Result<Vec<String>, Failure> {
+    split(&normalise(file.sql))
+        .map_err(|reason| Failure::new("MalformedMigration", format!("{}: {reason}", file.file())))
+}
+
+fn statement(file: &Migration, done: u64) -> Option<String> {
+    let index = usize::try_from(done).ok()?;
+    statements(file).ok()?.into_iter().nth(index)
 }
 
 /// How many statements of a file stand already. They must still be what the file begins with.
-fn resume(file: &Migration, statements: &[String], row: &Row) -> Result<usize, Failure> {
+pub fn resume(file: &Migration, statements: &[String], row: &Row) -> Result<usize, Failure> {
     let done = usize::try_from(row.done).unwrap_or(usize::MAX);
     let same = statements
         .get(..done)
@@ -221,87 +230,70 @@ fn resume(file: &Migration, statements: &[String], row: &Row) -> Result<usize, F
     ))
 }
 
-async fn run(
-    file: &'static Migration,
+/// Writes down how far a file has come, and how long that took in all.
+pub async fn record(
+    file: &Migration,
     statements: &[String],
+    state: State,
     done: usize,
+    millis: u64,
+    connection: &mut MySqlConnection,
+) -> Result<(), sqlx::Error> {
+    let mut query = Query::new(
+        "REPLACE INTO schema_migrations \
+         (version, name, checksum, state, statements_done, done_checksum, applied_at, duration_ms) VALUES (",
+    );
+    let mut values = query.separated(", ");
+    values
+        .push_bind(file.version)
+        .push_bind(file.name)
+        .push_bind(checksum(file.sql))
+        .push_bind(state.name())
+        .push_bind(u64::try_from(done).unwrap_or(u64::MAX))
+        .push_bind(checksum(&statements[..done].join(";\n")))
+        .push_bind((state == State::Applied).then(|| Second::now().sql()))
+        .push_bind(millis);
+    query.push(")");
+    query.build().execute(connection).await.map(drop)
+}
+
+/// Takes an operator's word for the statement that failed or was cut off.
+pub async fn repair(
+    files: &'static [Migration],
+    finding: Finding,
     connection: &mut MySqlConnection,
 ) -> Result<(), Failure> {
-    let started = Instant::now();
-    let mut progress = Progress {
-        file,
-        statements,
-        started,
+    let rows = rows(connection).await?;
+    let dirty = |row: &&Row| matches!(row.state, State::Failed | State::Running);
+    let Some(row) = rows.values().find(dirty) else {
+        return Err(Failure::new(
+            "NothingToRepair",
+            "no statement has failed or was cut off",
+        ));
     };
-    progress.record("running", done, connection).await?;
-    for (index, statement) in statements.iter().enumerate().skip(done) {
-        let executed = sqlx::raw_sql(AssertSqlSafe(statement.as_str()))
-            .execute(&mut *connection)
-            .await;
-        if let Err(error) = executed {
-            // Where the connection is gone this fails too; "running" then says the same.
-            let _ = progress.record("failed", index, connection).await;
-            return Err(Failure::new(
-                "FailedMigration",
-                format!(
-                    "{} failed at statement {} of {}: {}. What comes before it stays applied; \
-                 mend this statement or the schema and migrate again: it goes on here",
-                    file.file(),
-                    index + 1,
-                    statements.len(),
-                    escape(&error.to_string())
-                ),
-            ));
-        }
-        let state = if index + 1 == statements.len() {
-            "applied"
-        } else {
-            "running"
-        };
-        progress.record(state, index + 1, connection).await?;
+    let version = row.applied.version.as_str();
+    let Some(file) = files.iter().find(|file| file.version == version) else {
+        return Err(Failure::new(
+            "UnknownMigration",
+            format!(
+                "{version}_{} was begun, and this migrator does not carry it: deploy one that does",
+                row.applied.name
+            ),
+        ));
+    };
+    let statements = statements(file)?;
+    let mut done = resume(file, &statements, row)?;
+    if finding == Finding::Done {
+        done = (done + 1).min(statements.len());
     }
-    if statements.len() == done {
-        progress.record("applied", done, connection).await?;
-    }
-    log::write(
-        Level::Info,
-        "migration applied",
-        fields! { version: file.version, name: file.name },
-    );
+    let state = if done == statements.len() {
+        State::Applied
+    } else {
+        State::Stopped
+    };
+    let millis = row.applied.duration_ms;
+    record(file, &statements, state, done, millis, connection).await?;
     Ok(())
-}
-
-struct Progress<'a> {
-    file: &'static Migration,
-    statements: &'a [String],
-    started: Instant,
-}
-
-impl Progress<'_> {
-    async fn record(
-        &mut self,
-        state: &str,
-        done: usize,
-        connection: &mut MySqlConnection,
-    ) -> Result<(), sqlx::Error> {
-        let mut query = Query::new(
-            "REPLACE INTO schema_migrations \
-             (version, name, checksum, state, statements_done, done_checksum, applied_at, duration_ms) VALUES (",
-        );
-        let mut values = query.separated(", ");
-        values
-            .push_bind(self.file.version)
-            .push_bind(self.file.name)
-            .push_bind(checksum(self.file.sql));
-        values
-            .push_bind(state.to_string())
-            .push_bind(u64::try_from(done).unwrap_or(u64::MAX));
-        values.push_bind(checksum(&self.statements[..done].join(";\n")));
-        values.push_bind((state == "applied").then(|| Second::now().sql()));
-        values.push_bind(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
-        query.push(")");
-        query.build().execute(connection).await.map(drop)
-    }
 }
 
 /// A file means the same whatever wrote its line ends.

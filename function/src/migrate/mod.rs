@@ -2,20 +2,25 @@
 //! passwords.
 
 mod administrator;
-mod history;
+pub mod apply;
+pub mod event;
+pub mod history;
+mod lock;
 mod maintenance;
 mod partitions;
+pub mod rehearsal;
 mod rotation;
 mod splitter;
 mod user;
+mod words;
 
 use std::time::{Duration, Instant};
 
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde::Serialize;
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::database;
 use crate::deadline::remaining;
@@ -23,8 +28,11 @@ use crate::fields;
 use crate::log::{self, Level};
 use crate::secrets::Vault;
 use crate::settings::{Credentials, Target, environment, required};
+use apply::{Applied, Ready, Time, Wish};
+use event::{Action, Finding};
 use history::Status;
 use maintenance::Maintenance;
+use rehearsal::Effect;
 use rotation::Rotation;
 
 /// One SQL file of the folder that was embedded.
@@ -34,6 +42,9 @@ pub struct Migration {
     pub name: &'static str,
     pub sql: &'static str,
 }
+
+/// The files that a run works with.
+pub type Files = &'static [Migration];
 
 impl Migration {
     /// The file's name.
@@ -47,8 +58,8 @@ include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 /// Why the migrator did not do what it was asked to. It reaches the caller as a function error.
 #[derive(Debug)]
 pub struct Failure {
-    kind: &'static str,
-    message: String,
+    pub kind: &'static str,
+    pub message: String,
 }
 
 impl Failure {
@@ -75,45 +86,33 @@ impl From<Failure> for Diagnostic {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
-    Status,
-    Migrate,
-    /// Partitions and roll-ups; with `rebuild`, the roll-ups anew.
-    Maintain {
-        rebuild: bool,
-    },
-}
-
-impl Action {
-    /// Only the bare action: whatever came through a gateway carries more.
-    fn read(event: &Value) -> Result<Self, Failure> {
-        let only = event
-            .as_object()
-            .filter(|object| object.len() == 1)
-            .and_then(|object| object.get("action"));
-        match only.and_then(Value::as_str) {
-            Some("status") => Ok(Self::Status),
-            Some("migrate") => Ok(Self::Migrate),
-            Some("maintain") => Ok(Self::Maintain { rebuild: false }),
-            Some("rebuild") => Ok(Self::Maintain { rebuild: true }),
-            _ => Err(Failure::new(
-                "InvalidEvent",
-                r#"the event must be {"action": "status"}, "migrate", "maintain" or "rebuild""#,
-            )),
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct Answer {
+#[derive(Debug, Default, Serialize)]
+pub struct Answer {
     #[serde(flatten)]
-    status: Status,
-    newly_applied: Vec<&'static str>,
-    app_user: Option<String>,
+    pub status: Status,
+    /// Whether a run has the lock.
+    pub under_way: bool,
+    pub newly_applied: Vec<&'static str>,
+    /// There was no time for the rest: the same action goes on.
+    pub more: bool,
+    pub app_user: Option<String>,
+    /// What is pending, where that was asked for.
+    pub plan: Option<Vec<Planned>>,
     /// What was done for partitions and roll-ups.
     #[serde(flatten)]
     maintenance: Option<Maintenance>,
+}
+
+/// A file of which something is left to execute.
+#[derive(Debug, Serialize)]
+pub struct Planned {
+    pub version: &'static str,
+    pub name: &'static str,
+    /// How many statements stand already.
+    pub done: usize,
+    /// All of them.
+    pub statements: Vec<String>,
+    pub effects: Vec<Effect>,
 }
 
 /// What a sandbox keeps: the client for the secrets, never the secrets.
@@ -125,12 +124,14 @@ pub struct Migrator {
 impl Migrator {
     /// Answers one invocation.
     pub async fn handle(&mut self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+        log::begin(&event.context);
         let started = Instant::now();
         let outcome = self
             .answer(&event.payload, remaining(event.context.deadline))
             .await;
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let line = fields! { request_id: event.context.request_id, duration_ms: millis };
+        let run = event.payload["run"].as_str();
+        let line = fields! { request_id: event.context.request_id, run: run, duration_ms: millis };
         match outcome {
             Ok(answer) => {
                 log::write(Level::Info, "answered", line);
@@ -157,64 +158,61 @@ impl Migrator {
 
     async fn act(&mut self, event: &Value, remaining: Duration) -> Result<Answer, Failure> {
         let action = Action::read(event)?;
-        let target = target()?;
         let retention = maintenance::retention(&environment)
             .map_err(|reason| Failure::new("Settings", reason))?;
-        let started = Instant::now();
+        let target = target()?;
+        let (started, time) = (Instant::now(), Time::of(remaining));
         let (mut connection, administrator) =
             administrator::connect(&mut self.vault, &target).await?;
+        let left = || remaining.saturating_sub(started.elapsed());
+        let mut answer = Answer::default();
         match action {
-            Action::Status => {
-                let status = match select(&target, &mut connection).await {
-                    Err(error) if database::is_missing(&error) => pending(),
-                    selected => {
-                        selected?;
-                        history::status(MIGRATIONS, &mut connection).await?
-                    }
+            Action::Status {} => {}
+            Action::Plan { to } => {
+                let plan = plan(MIGRATIONS, &target, to.as_deref(), time, &mut connection).await?;
+                answer.plan = Some(plan);
+            }
+            Action::Migrate {
+                to,
+                run,
+                allow_slow,
+            } => {
+                let wish = Wish {
+                    to: to.as_deref(),
+                    run: run.as_deref(),
+                    allow_slow,
                 };
-                Ok(Answer {
-                    status,
-                    newly_applied: Vec::new(),
-                    app_user: None,
-                    maintenance: None,
-                })
+                let applied = migrate(MIGRATIONS, &target, wish, time, &mut connection).await?;
+                answer.newly_applied = applied.versions;
+                answer.more = applied.more;
+                if !applied.more {
+                    // Under the lock, under which alone a rotation changes it in the database.
+                    let app = self.login("DB_SECRET_ARN").await?;
+                    user::ensure(&target, &app, &administrator.username, &mut connection).await?;
+                    let other = rotation::partner(&app.username);
+                    user::ensure_grants(&target, &other, &mut connection).await?;
+                    answer.app_user = Some(app.username);
+                    let time = left() / 4;
+                    let done = maintenance::run(false, retention, time, &mut connection).await?;
+                    answer.maintenance = Some(done);
+                }
             }
-            Action::Migrate => {
-                lock(&target, remaining, &mut connection).await?;
-                // Under the lock, under which alone a rotation changes it in the database.
-                let app = self.login("DB_SECRET_ARN").await?;
-                create_schema(&target, &mut connection).await?;
-                select(&target, &mut connection).await?;
-                history::create(&mut connection).await?;
-                let newly_applied = history::apply(MIGRATIONS, &mut connection).await?;
-                user::ensure(&target, &app, &administrator.username, &mut connection).await?;
-                let other = rotation::partner(&app.username);
-                user::ensure_grants(&target, &other, &mut connection).await?;
-                let time = remaining.saturating_sub(started.elapsed()) / 4;
-                let maintenance = maintenance::run(false, retention, time, &mut connection).await?;
-                let status = history::status(MIGRATIONS, &mut connection).await?;
-                // Dropping the connection releases the lock.
-                Ok(Answer {
-                    status,
-                    newly_applied,
-                    app_user: Some(app.username),
-                    maintenance: Some(maintenance),
-                })
+            Action::Repair { statement } => {
+                repair(MIGRATIONS, &target, statement, time, &mut connection).await?;
             }
-            Action::Maintain { rebuild } => {
-                lock(&target, remaining, &mut connection).await?;
+            Action::Maintain {} | Action::Rebuild {} => {
+                let rebuild = action == Action::Rebuild {};
+                lock::take(&target, left(), None, &mut connection).await?;
                 select(&target, &mut connection).await?;
-                let time = remaining.saturating_sub(started.elapsed()) / 2;
-                let maintenance =
-                    maintenance::run(rebuild, retention, time, &mut connection).await?;
-                Ok(Answer {
-                    status: history::status(MIGRATIONS, &mut connection).await?,
-                    newly_applied: Vec::new(),
-                    app_user: None,
-                    maintenance: Some(maintenance),
-                })
+                let time = left() / 2;
+                let done = maintenance::run(rebuild, retention, time, &mut connection).await?;
+                answer.maintenance = Some(done);
             }
         }
+        // Dropping the connection releases the lock.
+        answer.status = status(MIGRATIONS, &target, &mut connection).await?;
+        answer.under_way = lock::is_held_by_another(&target, &mut connection).await?;
+        Ok(answer)
     }
 
     async fn login(&mut self, variable: &str) -> Result<Credentials, Failure> {
@@ -231,16 +229,91 @@ fn target() -> Result<Target, Failure> {
     Target::read(&environment).map_err(|reason| Failure::new("Settings", reason))
 }
 
-/// The status of a schema that does not exist.
-fn pending() -> Status {
-    let all = MIGRATIONS.iter().map(|file| history::Pending {
-        version: file.version,
-        name: file.name,
-    });
-    Status {
-        pending: all.collect(),
-        ..Status::default()
+/// What is applied and what is pending, also of a schema that does not exist.
+pub async fn status(
+    files: Files,
+    target: &Target,
+    connection: &mut MySqlConnection,
+) -> Result<Status, Failure> {
+    match select(target, connection).await {
+        Err(error) if database::is_missing(&error) => {
+            let all = files.iter().map(|file| history::Pending {
+                version: file.version,
+                name: file.name,
+            });
+            Ok(Status {
+                pending: all.collect(),
+                ..Status::default()
+            })
+        }
+        selected => {
+            selected?;
+            Ok(history::status(files, connection).await?)
+        }
     }
+}
+
+/// Applies what is pending, while no other run does.
+pub async fn migrate(
+    files: Files,
+    target: &Target,
+    wish: Wish<'_>,
+    time: Time,
+    connection: &mut MySqlConnection,
+) -> Result<Applied, Failure> {
+    lock::take(target, time.left(), wish.run, connection).await?;
+    create_schema(target, connection).await?;
+    select(target, connection).await?;
+    history::create(connection).await?;
+    let ready = apply::ready(files, wish.to, connection).await?;
+    let effects = rehearsal::rehearse(&ready, target, rehearsal::LARGE, connection).await?;
+    apply::fits(&effects, time, wish)?;
+    apply::apply(ready, &effects, time, wish, connection).await
+}
+
+/// What is pending, statement by statement, and what it would do to the tables that are there.
+pub async fn plan(
+    files: Files,
+    target: &Target,
+    to: Option<&str>,
+    time: Time,
+    connection: &mut MySqlConnection,
+) -> Result<Vec<Planned>, Failure> {
+    lock::take(target, time.left(), None, connection).await?;
+    let (ready, effects) = match select(target, connection).await {
+        Err(error) if database::is_missing(&error) => (apply::all(files, to)?, Vec::new()),
+        selected => {
+            selected?;
+            let ready = apply::ready(files, to, connection).await?;
+            let effects = rehearsal::rehearse(&ready, target, 1, connection).await?;
+            (ready, effects)
+        }
+    };
+    let planned = |ready: Ready| Planned {
+        version: ready.file.version,
+        name: ready.file.name,
+        done: ready.done,
+        effects: effects
+            .iter()
+            .filter(|effect| effect.file == ready.file.file())
+            .cloned()
+            .collect(),
+        statements: ready.statements,
+    };
+    Ok(ready.into_iter().map(planned).collect())
+}
+
+/// Takes an operator's word for the statement that failed or was cut off, while no run is under way.
+pub async fn repair(
+    files: Files,
+    target: &Target,
+    finding: Finding,
+    time: Time,
+    connection: &mut MySqlConnection,
+) -> Result<(), Failure> {
+    lock::take(target, time.left(), None, connection).await?;
+    select(target, connection).await?;
+    history::repair(files, finding, connection).await
 }
 
 /// The name was checked when it was read from the settings.
@@ -265,59 +338,10 @@ async fn create_schema(
         .map(drop)
 }
 
-/// Waits for another run to end. The server gives the lock back when the connection ends, however it ends.
-async fn lock(
-    target: &Target,
-    remaining: Duration,
-    connection: &mut MySqlConnection,
-) -> Result<(), Failure> {
-    let seconds = (remaining / 2).as_secs().clamp(1, 300);
-    let row = sqlx::query("SELECT GET_LOCK(?, ?)")
-        .bind(
-            format!("wmctl_migrate_{}", target.name)
-                .chars()
-                .take(64)
-                .collect::<String>(),
-        )
-        .bind(seconds)
-        .fetch_one(connection)
-        .await?;
-    match row.try_get::<Option<i64>, _>(0)? {
-        Some(1) => Ok(()),
-        _ => Err(Failure::new(
-            "Locked",
-            format!("another migration is still running after {seconds} s"),
-        )),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn only_a_bare_action_is_an_event() {
-        assert_eq!(
-            Action::read(&json!({"action": "status"})).unwrap(),
-            Action::Status
-        );
-        assert_eq!(
-            Action::read(&json!({"action": "migrate"})).unwrap(),
-            Action::Migrate
-        );
-        for event in [
-            json!({"action": "drop"}),
-            json!({"action": "migrate", "httpMethod": "POST"}),
-            json!({"httpMethod": "POST", "body": "{\"action\":\"migrate\"}"}),
-            json!({"version": "2.0", "routeKey": "$default"}),
-            json!("migrate"),
-            json!(null),
-        ] {
-            assert_eq!(Action::read(&event).unwrap_err().kind, "InvalidEvent");
-        }
-    }
 
     #[test]
     fn the_embedded_files_can_be_cut() {

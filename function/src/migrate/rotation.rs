@@ -181,7 +181,7 @@ impl Rotation {
             return Err(Failure::new("NotNext", self.has(&why)));
         }
         let (mut connection, administrator) = administrator::connect(vault, target).await?;
-        lock(target, remaining, &mut connection).await?;
+        lock::take(target, remaining, None, &mut connection).await?;
         match self.whose {
             Whose::App => {
                 user::ensure(target, &next, &administrator.username, &mut connection).await?;

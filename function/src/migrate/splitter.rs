@@ -53,7 +53,7 @@ fn finish(statements: &mut Vec<String>, current: &mut String, code: &mut bool) {
 
 /// The length of a quoted text with both quotes; a doubled quote or, except in backticks,
 /// a backslash keeps it open.
-fn quoted(text: &str, quote: char) -> Option<usize> {
+pub fn quoted(text: &str, quote: char) -> Option<usize> {
     let mut characters = text.char_indices().skip(1).peekable();
     while let Some((at, character)) = characters.next() {
         if character == '\\' && quote != '`' {
@@ -70,12 +70,13 @@ fn quoted(text: &str, quote: char) -> Option<usize> {
 }
 
 /// Two dashes begin a comment only in front of a space or a line's end: `1--1` is arithmetic.
-fn is_dash_comment(text: &str) -> bool {
+pub fn is_dash_comment(text: &str) -> bool {
     text.strip_prefix("--")
         .is_some_and(|after| after.chars().next().is_none_or(char::is_whitespace))
 }
 
-fn line(text: &str) -> usize {
+/// The length of what is left of a line, its end included.
+pub fn line(text: &str) -> usize {
     text.find('\n').map_or(text.len(), |end| end + 1)
 }
 

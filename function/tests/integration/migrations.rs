@@ -99,7 +99,10 @@ fn a_failure_names_its_statement_and_can_be_resumed() {
     assert_eq!(versions(&status["pending"]), ALL[1..]);
     assert_eq!(
         status["dirty"],
-        json!([{ "version": "0002", "name": "error_logs", "statement": 1 }])
+        json!([{
+            "version": "0002", "name": "error_logs", "state": "failed", "statement": 1,
+            "sql": status["dirty"][0]["sql"],
+        }])
     );
 
     stack.execute("DROP TABLE error_logs");

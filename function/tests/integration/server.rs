@@ -98,7 +98,6 @@ impl Server {
     }
 
     /// The running server's process.
-    #[allow(dead_code, reason = "for the benchmark of speed")]
     pub fn process(&self) -> u32 {
         let process = self.process.lock().unwrap();
         process.as_ref().expect("a running server").id()
@@ -159,9 +158,23 @@ impl Server {
         }
     }
 
-    /// Makes it hang: it keeps its connections and answers none.
+    /// Makes it hang: it keeps its connections and answers none. The signal reaches one thread
+    /// after the other, so this waits for the last, where the system tells of them.
     pub fn pause(&self) {
         self.signal("-STOP");
+        let tasks = format!("/proc/{}/task", self.process());
+        let is_running = |task: fs::DirEntry| {
+            let state = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            let state = state.rsplit(") ").next().unwrap_or_default();
+            !state.is_empty() && !state.starts_with('T')
+        };
+        let running = || {
+            let mut tasks = fs::read_dir(&tasks).into_iter().flatten().flatten();
+            tasks.any(is_running)
+        };
+        while running() {
+            std::thread::yield_now();
+        }
     }
 
     /// Ends a pause.

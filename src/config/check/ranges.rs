@@ -25,7 +25,7 @@ const COUNT: i64 = 1_000_000;
 
 /// Every number of the file. The subnets of the smallest network, a /24 in eight parts, are
 /// /27 and so above what EC2 asks for: zones and CIDR need no check against each other.
-pub(in super::super) const RANGES: [Range; 24] = [
+pub(in super::super) const RANGES: [Range; 25] = [
     range(
         "network.zones",
         2,
@@ -86,6 +86,12 @@ pub(in super::super) const RANGES: [Range; 24] = [
         1024,
         6_291_456,
         "Lambda takes 6 MiB in one call, and a question needs some room",
+    ),
+    range(
+        "function.keep_versions",
+        1,
+        50,
+        "without an older version there is no way back, and all of them take of the account's code storage",
     ),
     range(
         "function.max_query_limit",

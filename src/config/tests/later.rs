@@ -42,6 +42,7 @@ tracing = true
 secrets = "secrets-manager"          # or "environment": KMS-encrypted variables
 max_payload_bytes = 1_048_576
 max_query_limit   = 1000
+keep_versions     = 3
 
 [api]
 path  = "/chatbot"

@@ -182,6 +182,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("function.max_payload_bytes", "1023", "1024 to 6291456"),
     ("function.max_payload_bytes", "6_291_457", "1024 to 6291456"),
     ("function.max_query_limit", "-1", "1 to 10000"),
+    ("function.keep_versions", "0", "1 to 50"),
     ("api.path", "\"chatbot\"", "path = \"/chatbot\""),
     ("api.path", "\"/a/b\"", "more than one segment"),
     ("api.path", "\"/\"", "is not a path"),

@@ -21,7 +21,7 @@ impl Resource for ApiResource {
     const KIND: &'static str = "api-resource";
     const NEEDS: &'static [&'static str] = &["rest-api"];
     /// Somebody else's path can come to the same logical name.
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let path = &scope.config.api.path;

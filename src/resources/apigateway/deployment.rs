@@ -35,7 +35,7 @@ impl Resource for Deployment {
         "request-validator",
         "gateway-response",
     ];
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn after(_name: &str) -> Vec<Id> {
         gateway_response::all().collect()

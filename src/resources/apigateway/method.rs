@@ -54,7 +54,7 @@ impl Resource for Method {
         "function-alias",
     ];
     /// As with paths: somebody else's can come to the same logical name.
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let path = path_name(&scope.config.api.path);

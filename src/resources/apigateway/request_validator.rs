@@ -21,7 +21,7 @@ impl Resource for RequestValidator {
     const KIND: &'static str = "request-validator";
     const NEEDS: &'static [&'static str] = &["rest-api"];
     /// Names need not be unique, so a creation that was answered too late can leave a second one.
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(_scope: &Scope) -> Vec<(String, Self)> {
         vec![(

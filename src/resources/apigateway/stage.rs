@@ -59,7 +59,7 @@ impl Resource for Stage {
     const NEEDS: &'static [&'static str] = &["rest-api", "deployment", "log-group", "api-account"];
     const INTERRUPTS: Option<&'static str> = Some("every request");
     /// Under a new name it is made beside the old one.
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     /// The log group, or API Gateway makes one that keeps its entries for ever.
     fn after(_name: &str) -> Vec<Id> {

@@ -23,7 +23,7 @@ impl Resource for UsagePlanKey {
     const NEEDS: &'static [&'static str] = &["usage-plan", "api-key"];
     const INTERRUPTS: Option<&'static str> = Some("every call with this key");
     /// The old key and the new one, where one is taking the other's place.
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let keys = scope.config.api.keys.iter();

@@ -28,7 +28,7 @@ pub struct DefaultSecurityGroup {
 impl Resource for DefaultSecurityGroup {
     const KIND: &'static str = "default-security-group";
     const NEEDS: &'static [&'static str] = &["vpc"];
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
     const DELETABLE: bool = false;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

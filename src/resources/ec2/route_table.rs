@@ -34,7 +34,7 @@ pub struct Route {
 impl Resource for RouteTable {
     const KIND: &'static str = "route-table";
     const NEEDS: &'static [&'static str] = &["vpc", "subnet"];
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let own = Self {

@@ -34,7 +34,7 @@ impl Resource for SecurityGroup {
     const KIND: &'static str = "security-group";
     /// The role as for subnets: it has to outlive Lambda's network interfaces.
     const NEEDS: &'static [&'static str] = &["vpc", "iam-role"];
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         // A database that somebody else keeps has groups of its own.

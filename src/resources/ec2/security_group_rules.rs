@@ -21,7 +21,7 @@ pub struct SecurityGroupRules {
 impl Resource for SecurityGroupRules {
     const KIND: &'static str = "security-group-rules";
     const NEEDS: &'static [&'static str] = &["security-group"];
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let port = scope.config.database.port.0;

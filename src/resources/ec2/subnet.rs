@@ -68,7 +68,7 @@ impl Resource for Subnet {
     /// role, so that has to outlive the subnets.
     const NEEDS: &'static [&'static str] = &["vpc", "iam-role"];
     const INTERRUPTS: Option<&'static str> = Some("every function in its zone");
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let own = names(scope)

@@ -26,7 +26,7 @@ pub(super) const NOT_FOUND: &[&str] = &["InvalidVpcID.NotFound"];
 impl Resource for Vpc {
     const KIND: &'static str = "vpc";
     const NEEDS: &'static [&'static str] = &[];
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let own = Self {

@@ -35,7 +35,7 @@ impl Resource for VpcEndpoint {
     const KIND: &'static str = "vpc-endpoint";
     const NEEDS: &'static [&'static str] = &["vpc", "subnet", "security-group"];
     const INTERRUPTS: Option<&'static str> = Some("functions that read their secrets");
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
     const UNVERSIONED: &'static [&'static str] = &["state", "tags"];
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

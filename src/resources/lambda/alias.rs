@@ -1,9 +1,11 @@
 //! The alias `live`: the version that callers reach.
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -111,62 +113,75 @@ impl FunctionAlias {
             return Ok(self.version.clone());
         }
         let denied = AtomicBool::new(false);
-        match self.check(cx, &self.version, &denied).await {
+        match check(cx, &self.function, &self.version, &denied).await {
             Ok(()) => Ok(self.version.clone()),
             Err(_) if denied.load(Relaxed) => {
                 let version = again(cx, &self.function, &self.version).await?;
-                self.check(cx, &version, &denied).await?;
+                check(cx, &self.function, &version, &denied).await?;
                 Ok(version)
             }
             Err(error) => Err(error),
         }
     }
+}
 
-    /// Asks a version for its health until it is well. `denied` tells whether at last it was not
-    /// for lack of a permission.
-    async fn check(&self, cx: &Cx<'_>, version: &str, denied: &AtomicBool) -> Result<()> {
-        let event = serde_json::json!({"wmctl": "health"});
-        let outcome = wait(
-            cx.events,
-            cx.id,
-            &format!("version {version} to be healthy"),
-            HEALTHY_WITHIN,
-            || async {
-                let answer = invoke(cx.aws, &self.function, version, &event).await;
-                let reason = match answer {
-                    Ok(answer) if answer["ok"] == true => return Ok(Look::Ready(())),
-                    Ok(answer) => answer["reason"]
-                        .as_str()
-                        .unwrap_or("no reason given")
-                        .to_owned(),
-                    Err(error) => error.to_string(),
-                };
-                denied.store(lacks_permission(&reason), Relaxed);
-                Ok(Look::Pending(reason))
-            },
-        )
-        .await;
-        outcome.map_err(|error| {
-            Error::failed(format!(
-                "version {version} of {} failed its health check: {}",
-                self.function, error.message
-            ))
-            .hint("no caller has reached it: `live` stays where it was")
-            .hint(format!(
-                "see why in the log group /aws/lambda/{}",
-                self.function
-            ))
-        })
-    }
+/// Asks a version for its health until it is well. `denied` tells whether at last it was not
+/// for lack of a permission.
+pub(super) async fn check(
+    cx: &Cx<'_>,
+    function: &str,
+    version: &str,
+    denied: &AtomicBool,
+) -> Result<()> {
+    let event = serde_json::json!({"wmctl": "health"});
+    let outcome = wait(
+        cx.events,
+        cx.id,
+        &format!("version {version} to be healthy"),
+        HEALTHY_WITHIN,
+        || async {
+            let answer = invoke(cx.aws, function, version, &event).await;
+            let reason = match answer {
+                Ok(answer) if answer["ok"] == true => return Ok(Look::Ready(())),
+                Ok(answer) => answer["reason"]
+                    .as_str()
+                    .unwrap_or("no reason given")
+                    .to_owned(),
+                Err(error) => error.to_string(),
+            };
+            denied.store(lacks_permission(&reason), Relaxed);
+            Ok(Look::Pending(reason))
+        },
+    )
+    .await;
+    outcome.map_err(|error| {
+        Error::failed(format!(
+            "version {version} of {function} failed its health check: {}",
+            error.message
+        ))
+        .hint("no caller has reached it: `live` stays where it was")
+        .hint(format!("see why in the log group /aws/lambda/{function}"))
+    })
 }
 
 /// Points the alias at one version and no other.
 pub(super) async fn point(cx: &Cx<'_>, function: &str, version: &str) -> Result<Attributes> {
+    point_saying(cx, function, version, "").await
+}
+
+/// The same with a remark that stays until it moves again.
+pub(super) async fn point_saying(
+    cx: &Cx<'_>,
+    function: &str,
+    version: &str,
+    remark: &str,
+) -> Result<Attributes> {
     let call = cx.aws.lambda.update_alias();
     let call = call
         .function_name(function)
         .name(LIVE)
         .function_version(version)
+        .description(remark)
         .routing_config(AliasRoutingConfiguration::builder().build());
     let alias = once_idle(cx, || async {
         call.clone().send().await.during("UpdateAlias", cx.id)
@@ -180,31 +195,56 @@ fn by_arn(arn: &str) -> Attributes {
 }
 
 async fn read(reader: &Reader<'_>, name: &str) -> Result<Option<Found<FunctionAlias>>> {
-    let function = reader.stack.name(name);
-    let call = reader.aws.lambda.get_alias();
-    let call = call.function_name(&function).name(LIVE);
-    let alias = async {
-        let answer = call.send().await;
-        answer.during("GetAlias", &function).unless(NOT_FOUND)
-    };
-    let (ours, alias) = tokio::try_join!(is_ours(reader, name), alias)?;
+    let (ours, alias) = tokio::try_join!(is_ours(reader, name), described(reader, name))?;
     let Some(alias) = alias.filter(|_| ours) else {
         return Ok(None);
     };
+    if let Some(remark) = alias.description().filter(|text| !text.is_empty()) {
+        let version = alias.function_version().unwrap_or_default();
+        reader.note(format!(
+            "`live` of the {name} is at version {version}, {remark}: `up` moves it forward again"
+        ));
+    }
     let shares = alias
-        .routing_config
-        .and_then(|routing| routing.additional_version_weights);
-    let mut also: Vec<String> = shares.unwrap_or_default().into_keys().collect();
+        .routing_config()
+        .and_then(|routing| routing.additional_version_weights());
+    let mut also: Vec<String> = shares
+        .into_iter()
+        .flat_map(HashMap::keys)
+        .cloned()
+        .collect();
     also.sort();
     Ok(Some(Found::owned(
         name,
-        by_arn(&alias.alias_arn.unwrap_or_default()),
+        by_arn(alias.alias_arn().unwrap_or_default()),
         FunctionAlias {
-            function,
-            version: alias.function_version.unwrap_or_default(),
+            function: reader.stack.name(name),
+            version: alias.function_version().unwrap_or_default().to_owned(),
             also,
         },
     )))
+}
+
+/// What Lambda says of the aliases, asked once: versions are told by them, too.
+async fn described<'a>(reader: &'a Reader<'_>, name: &str) -> Result<Option<&'a GetAliasOutput>> {
+    let describe = |name| async move {
+        let function = reader.stack.name(name);
+        let call = reader.aws.lambda.get_alias();
+        let answer = call.function_name(&function).name(LIVE).send().await;
+        let answer = answer.during("GetAlias", &function).unless(NOT_FOUND)?;
+        Ok::<_, Error>(answer.map(|answer| (name, answer)))
+    };
+    let aliases = reader.aliases.get_or_try_init(|| async {
+        let answers = try_join_all(FUNCTIONS.map(describe)).await?;
+        Ok::<_, Error>(answers.into_iter().flatten().collect())
+    });
+    Ok(aliases.await?.get(name))
+}
+
+/// The version that the alias of this function is at.
+pub(super) async fn live(reader: &Reader<'_>, name: &str) -> Result<Option<String>> {
+    let alias = described(reader, name).await?;
+    Ok(alias.and_then(|alias| alias.function_version.clone()))
 }
 
 /// The id of the alias of this function.

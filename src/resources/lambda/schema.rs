@@ -5,22 +5,24 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::alias::point;
 use super::finding::{described, tags_of};
-use super::invoke::{invoke, lacks_permission};
+use super::invoke::lacks_permission;
+use super::migrating::{Wish, migrate};
 use super::version::again;
-use super::{LIVE, once_free, once_idle, settled};
+use super::{LIVE, once_idle, settled};
 use crate::aws::patience::patiently;
 use crate::aws::{Aws, During, Reader};
 use crate::error::{Error, Result};
-use crate::events::Events;
+use crate::migrations::{self, Migration};
 use crate::object::{Attributes, Id, attributes};
-use crate::resources::secretsmanager;
 use crate::resources::{Cx, DatabaseServer, Found, Resource, Scope};
+use crate::resources::{rds, secretsmanager};
 
 const TAG: &str = "wmctl:schema";
+/// The newest migration that is applied.
+const TAG_VERSION: &str = "wmctl:schema-version";
 /// A new policy is known everywhere within seconds, mostly.
 const PERMITTED_WITHIN: Duration = Duration::from_mins(1);
 
@@ -29,6 +31,8 @@ pub struct Schema {
     /// The migrations' hash, the database that they were applied to, and the secret whose
     /// password the app user got: where one of them is another, the migrator has to run.
     pub applied: String,
+    /// The newest migration: what comes after the one that was found is pending.
+    pub version: String,
     pub migrator: String,
     pub database: String,
 }
@@ -50,8 +54,9 @@ impl Resource for Schema {
             Self {
                 applied: format!(
                     "{} ${{db-instance/main.resource_id}} ${{secret/database-app.arn}}",
-                    scope.artifacts.migrations
+                    migrations::hash(&scope.artifacts.migrations)
                 ),
+                version: newest(&scope.artifacts.migrations),
                 migrator: "${function/migrator}".to_owned(),
                 database: scope.config.database.name.clone(),
             },
@@ -84,6 +89,7 @@ impl Resource for Schema {
             attributes([("id", database)]),
             Self {
                 applied: applied.to_owned(),
+                version: tags.get(TAG_VERSION).cloned().unwrap_or_default(),
                 migrator: reader.stack.name("migrator"),
                 database: database.to_owned(),
             },
@@ -97,12 +103,16 @@ impl Resource for Schema {
             let secret = secret.map_or("", String::as_str);
             provision(cx.aws, secret, server, &self.database).await?;
         }
+        if cx.options.snapshot {
+            rds::snapshot::take(cx).await?;
+        }
         self.migrate(cx).await?;
         let call = cx.aws.lambda.tag_resource();
         let function = format!("function:{}", self.migrator);
         let call = call
             .resource(cx.stack.arn("lambda", &function))
-            .tags(TAG, format!("{} {}", self.applied, self.database));
+            .tags(TAG, format!("{} {}", self.applied, self.database))
+            .tags(TAG_VERSION, &self.version);
         once_idle(cx, || async {
             call.clone().send().await.during("TagResource", cx.id)
         })
@@ -130,7 +140,13 @@ impl Schema {
     async fn migrate(&self, cx: &Cx<'_>) -> Result<()> {
         let attempt = || async {
             let what = "the migrator to be callable";
-            settled(cx, what, || migrate(cx.aws, cx.events, &self.migrator)).await
+            let wish = Wish {
+                to: None,
+                allow_slow: cx.options.allow_slow,
+            };
+            let wish = &wish;
+            let whole = || migrate(cx.aws, cx.events, &self.migrator, wish, || false);
+            settled(cx, what, whole).await
         };
         match attempt().await {
             Err(error) if denied(&error) => {
@@ -156,6 +172,12 @@ impl Schema {
         }
         Ok(())
     }
+}
+
+/// The version of the last of them.
+pub fn newest(migrations: &[Migration]) -> String {
+    let last = migrations.last().map(Migration::version);
+    last.unwrap_or_default().to_owned()
 }
 
 /// There is one schema.
@@ -191,24 +213,4 @@ pub async fn provision(
 struct Login {
     username: String,
     password: SecretString,
-}
-
-/// Applies what is pending and returns the migrator's account of it.
-pub async fn migrate(aws: &Aws, events: &Events, migrator: &str) -> Result<Value> {
-    let event = json!({"action": "migrate"});
-    once_free(events, || invoke(aws, migrator, LIVE, &event))
-        .await
-        .map_err(|error| {
-            Error {
-                message: format!("the migration failed: {}", error.message),
-                ..error
-            }
-            .hint("`wmctl migrate` shows what is applied and what is pending, and tries again")
-        })
-}
-
-/// What is applied and what is pending.
-pub async fn status(aws: &Aws, events: &Events, migrator: &str) -> Result<Value> {
-    let event = json!({"action": "status"});
-    once_free(events, || invoke(aws, migrator, LIVE, &event)).await
 }

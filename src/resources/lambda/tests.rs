@@ -12,7 +12,8 @@ use super::version::FunctionVersion;
 use crate::artifact::Artifact;
 use crate::aws::Reader;
 use crate::aws::scripted::{Scene, Script, waited};
-use crate::object::attributes;
+use crate::migrations::Migration;
+use crate::object::{Id, attributes};
 use crate::resources::{Found, Resource, sample};
 
 const CREATE: &str = "POST /2015-03-31/functions";
@@ -386,8 +387,12 @@ async fn an_unchanged_function_is_published_under_a_new_revision() {
     let script = Script::new()
         .answer(PUBLISH, version("4", "wmctl revision old"))
         .answer(CONFIGURE, "{}")
-        .answer(PUBLISH, version("5", "wmctl revision new"));
-    let scene = scene("function-version/chatbot", active(script, STATE, 2));
+        .answer(PUBLISH, version("5", "wmctl revision new, schema 0004"));
+    let mut scene = scene("function-version/chatbot", active(script, STATE, 2));
+    scene.artifacts.migrations = vec![Migration {
+        file: "0004_rollups.sql".to_owned(),
+        sql: String::new(),
+    }];
     let wanted = FunctionVersion {
         function: "chat-prod-chatbot".to_owned(),
         revision: "new".to_owned(),
@@ -447,6 +452,7 @@ async fn a_migrator_that_lacks_permissions_gets_new_sandboxes() {
     let (live, point) = (at("GET", "aliases/live"), at("PUT", "aliases/live"));
     let (publish, configure) = (at("POST", "versions"), at("PUT", "configuration"));
     let tag = "POST /2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A111122223333%3Afunction%3Achat-prod-migrator";
+    let log = "FilterLogEvents";
     let failed = ("x-amz-function-error", "Unhandled");
     let script = Script::new()
         .answer_with(&invoke, failed, denied.to_string())
@@ -461,6 +467,7 @@ async fn a_migrator_that_lacks_permissions_gets_new_sandboxes() {
     let scene = scene("schema/main", active(script, &state, 2));
     let schema = Schema {
         applied: "hash instance secret".to_owned(),
+        version: "0004".to_owned(),
         migrator: "chat-prod-migrator".to_owned(),
         database: "chatbot_db".to_owned(),
     };
@@ -468,11 +475,32 @@ async fn a_migrator_that_lacks_permissions_gets_new_sandboxes() {
     assert_eq!(
         scene.script.calls(),
         [
-            &invoke, &live, &state, &configure, &state, &publish, &state, &point, &invoke, &invoke,
-            tag,
+            &invoke, log, &live, &state, &configure, &state, &publish, &state, &point, &invoke,
+            log, &invoke, log, tag,
         ]
     );
     assert!(scene.script.bodies(&point)[0].contains("\"FunctionVersion\":\"2\""));
+}
+
+/// Nothing is migrated where what is lost could not be brought back.
+#[tokio::test]
+async fn a_snapshot_that_is_refused_stops_the_migration() {
+    let quota = "Cannot create more than 100 manual snapshots";
+    let script = Script::new().refuse("CreateDBSnapshot", 400, "SnapshotQuotaExceeded", quota);
+    let mut scene = scene("schema/main", script);
+    scene.options.snapshot = true;
+    let database = attributes([("id", "chat-prod")]);
+    scene.known.insert(Id::new("db-instance", "main"), database);
+    let schema = Schema {
+        applied: "hash instance secret".to_owned(),
+        version: "0004".to_owned(),
+        migrator: "chat-prod-migrator".to_owned(),
+        database: "chatbot_db".to_owned(),
+    };
+    let error = schema.create(&scene.cx()).await.unwrap_err();
+    assert_eq!(error.code(), Some("SnapshotQuotaExceeded"));
+    assert!(error.hints[0].contains("--no-snapshot"), "{error:?}");
+    assert_eq!(scene.script.calls(), ["CreateDBSnapshot"]);
 }
 
 #[tokio::test]

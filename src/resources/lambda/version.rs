@@ -8,14 +8,16 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::finding::is_ours;
-use super::{FUNCTIONS, NOT_FOUND, once_idle, ready, settled};
+use super::schema::newest;
+use super::{FUNCTIONS, NOT_FOUND, alias, once_idle, ready, settled};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
-/// How the revision is kept with the version.
+/// How the revision is kept with the version; behind it stands the schema it was published with.
 const DESCRIPTION: &str = "wmctl revision ";
+const SCHEMA: &str = ", schema ";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionVersion {
@@ -27,7 +29,8 @@ pub struct FunctionVersion {
 impl Resource for FunctionVersion {
     const KIND: &'static str = "function-version";
     const NEEDS: &'static [&'static str] = &["function"];
-    const SUPERSEDED: Option<usize> = Some(3);
+    /// As many stay as [function] keep_versions says.
+    const SUPERSEDED: bool = true;
 
     fn wanted(_scope: &Scope) -> Vec<(String, Self)> {
         FUNCTIONS
@@ -52,7 +55,8 @@ impl Resource for FunctionVersion {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        let description = format!("{DESCRIPTION}{}", self.revision);
+        let schema = newest(&cx.artifacts.migrations);
+        let description = format!("{DESCRIPTION}{}{SCHEMA}{schema}", self.revision);
         let mut published = publish(cx, &self.function, &description).await?;
         if published.description() != Some(&description) {
             // Nothing has changed since another revision, so Lambda answers with its version.
@@ -119,8 +123,9 @@ async fn touch(cx: &Cx<'_>, function: &str, description: &str) -> Result<()> {
     ready(cx, function, None).await
 }
 
-/// The versions of the function with this logical name, the newest first.
-async fn read(reader: &Reader<'_>, name: &str) -> Result<Vec<Found<FunctionVersion>>> {
+/// The versions of the function with this logical name: the newest first, but for the one that
+/// serves, which is never so old that it goes.
+pub(super) async fn read(reader: &Reader<'_>, name: &str) -> Result<Vec<Found<FunctionVersion>>> {
     let function = reader.stack.name(name);
     let call = reader.aws.lambda.list_versions_by_function();
     let pages = call
@@ -136,7 +141,8 @@ async fn read(reader: &Reader<'_>, name: &str) -> Result<Vec<Found<FunctionVersi
             .unless(NOT_FOUND)?;
         Ok(versions.unwrap_or_default())
     };
-    let (ours, versions) = tokio::try_join!(is_ours(reader, name), versions)?;
+    let live = alias::live(reader, name);
+    let (ours, versions, live) = tokio::try_join!(is_ours(reader, name), versions, live)?;
     if !ours {
         return Ok(Vec::new());
     }
@@ -146,13 +152,20 @@ async fn read(reader: &Reader<'_>, name: &str) -> Result<Vec<Found<FunctionVersi
         .into_iter()
         .filter_map(|version| Some((number(&version)?, version)))
         .collect();
-    numbered.sort_by_key(|(number, _)| Reverse(*number));
+    let live = live.and_then(|live| live.parse::<u64>().ok());
+    numbered.sort_by_key(|(number, _)| Reverse((Some(*number) == live, *number)));
     let versions = numbered.into_iter().map(|(number, version)| {
         let description = version.description().unwrap_or_default();
-        let revision = description.strip_prefix(DESCRIPTION).unwrap_or_default();
+        let said = description.strip_prefix(DESCRIPTION).unwrap_or_default();
+        let (revision, schema) = said.split_once(SCHEMA).unwrap_or((said, ""));
+        let published = version.last_modified().unwrap_or_default();
         Found::owned(
             name,
-            attributes([("id", &number.to_string())]),
+            attributes([
+                ("id", &number.to_string()),
+                ("schema", schema),
+                ("published", published),
+            ]),
             FunctionVersion {
                 function: function.clone(),
                 revision: revision.to_owned(),

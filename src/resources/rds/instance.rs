@@ -224,7 +224,7 @@ impl Resource for Instance {
         }
         // A snapshot that an emulator takes holds nothing.
         let skip = cx.options.skip_final_snapshot || cx.aws.emulator.is_some();
-        let snapshot = (!skip).then(|| snapshot_name(name, SystemTime::now()));
+        let snapshot = (!skip).then(|| snapshot_name(name, "final", SystemTime::now()));
         let call = cx
             .aws
             .rds

@@ -92,12 +92,12 @@ pub fn status(instance: &DbInstance) -> &str {
 }
 
 /// `chatbot-prod-final-20260131143000`, in UTC.
-pub fn snapshot_name(instance: &str, now: SystemTime) -> String {
+pub fn snapshot_name(instance: &str, occasion: &str, now: SystemTime) -> String {
     let time = DateTime::from(now)
         .fmt(Format::DateTime)
         .unwrap_or_default();
     let digits: String = time.chars().filter(char::is_ascii_digit).take(14).collect();
-    format!("{instance}-final-{digits}")
+    format!("{instance}-{occasion}-{digits}")
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -187,7 +187,7 @@ mod tests {
     fn the_last_snapshot_is_named_by_the_time() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_769_870_096);
         assert_eq!(
-            snapshot_name("chatbot-prod", time),
+            snapshot_name("chatbot-prod", "final", time),
             "chatbot-prod-final-20260131143456"
         );
     }

@@ -7,6 +7,7 @@ mod modify;
 mod observed;
 pub mod parameter_group;
 mod parameters;
+pub mod snapshot;
 pub mod subnet_group;
 
 use std::future::Future;

@@ -29,7 +29,7 @@ pub struct ParameterGroup {
 impl Resource for ParameterGroup {
     const KIND: &'static str = "db-parameter-group";
     const NEEDS: &'static [&'static str] = &[];
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         if scope.config.database.instance.is_some() {

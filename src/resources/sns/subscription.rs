@@ -24,7 +24,7 @@ impl Resource for Subscription {
     const KIND: &'static str = "topic-subscription";
     const NEEDS: &'static [&'static str] = &["topic"];
     const INTERRUPTS: Option<&'static str> = Some("alarms' e-mails");
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let address = scope.config.alarms.email.as_ref();

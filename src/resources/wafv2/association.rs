@@ -21,7 +21,7 @@ impl Resource for WebAclAssociation {
     const NEEDS: &'static [&'static str] = &["stage", "web-acl"];
     const INTERRUPTS: Option<&'static str> = Some("the firewall's protection");
     /// A stage under a new name stands beside the old one for a while.
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         if !scope.config.waf.enabled {

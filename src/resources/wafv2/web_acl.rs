@@ -29,7 +29,7 @@ pub struct WebAcl {
 impl Resource for WebAcl {
     const KIND: &'static str = "web-acl";
     const NEEDS: &'static [&'static str] = &[];
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
     const INTERRUPTS: Option<&'static str> = Some("the firewall's protection");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
