@@ -8,7 +8,8 @@ use crate::aws::Emulator::{self, MiniStack, Moto};
 use crate::diff::Change;
 use crate::object::Id;
 
-/// Emulator, kind, path prefix of the field, and what happens to it there.
+/// Emulator, kind, path prefix of the field, and what happens to it there. Without a field it is the
+/// whole kind, of which nothing is made there.
 pub type Gap = (Emulator, &'static str, &'static str, &'static str);
 
 pub const TABLE: &[Gap] = &[
@@ -24,6 +25,7 @@ pub const TABLE: &[Gap] = &[
     (MiniStack, "rest-api", "endpoint_access", "not stored"),
     (MiniStack, "rest-api", "security_policy", "not stored"),
     (MiniStack, "rest-api", "tags", LATE_TAGS),
+    (MiniStack, "secret-rotation", "", NO_STEPS),
     (MiniStack, "stage", "tags", LATE_TAGS),
     (MiniStack, "usage-plan", "tags", LATE_TAGS),
     (MiniStack, "vpc-endpoint", "groups", "not stored"),
@@ -36,11 +38,13 @@ pub const TABLE: &[Gap] = &[
     (Moto, "rest-api", "endpoint_access", "not stored"),
     (Moto, "rest-api", "security_policy", "not stored"),
     (Moto, "rest-api", "tags", LATE_TAGS),
+    (Moto, "secret-rotation", "schedule", "not stored"),
     (Moto, "stage", "canary", "not stored"),
     (Moto, "usage-plan", "tags", LATE_TAGS),
 ];
 
 const LATE_TAGS: &str = "kept as they were at creation";
+const NO_STEPS: &str = "a rotation by schedule calls no function there";
 const LOST_ALARM: &str = "left out of the answer in the query protocol";
 
 /// Whether a target stores a field, for whoever changes one beside a plan.
@@ -66,6 +70,22 @@ impl Gaps {
         }
     }
 
+    /// Whether nothing of this object's kind can be made on the emulator.
+    pub fn lacks(&self, id: &Id) -> bool {
+        let gap = TABLE.iter().find(|(target, kind, path, _)| {
+            Some(*target) == self.emulator && *kind == id.kind && path.is_empty()
+        });
+        if let Some(gap) = gap {
+            self.meet(gap, id);
+        }
+        gap.is_some()
+    }
+
+    fn meet(&self, gap: &Gap, id: &Id) {
+        let mut met = self.met.borrow_mut();
+        met.entry(*gap).or_default().insert(id.clone());
+    }
+
     /// `changes` without those that the emulator could not have stored.
     pub fn hide(&self, id: &Id, changes: Vec<Change>) -> Vec<Change> {
         let Some(emulator) = self.emulator else {
@@ -78,8 +98,7 @@ impl Gaps {
                     *target == emulator && *kind == id.kind && change.path.starts_with(path)
                 });
                 if let Some(gap) = gap {
-                    let mut met = self.met.borrow_mut();
-                    met.entry(*gap).or_default().insert(id.clone());
+                    self.meet(gap, id);
                 }
                 gap.is_none()
             })
@@ -92,7 +111,8 @@ impl Gaps {
             .borrow()
             .iter()
             .map(|((_, kind, path, why), ids)| {
-                format!("{kind} {path} ({} objects): {why}", ids.len())
+                let what = [*kind, *path].join(" ");
+                format!("{} ({} objects): {why}", what.trim_end(), ids.len())
             })
             .collect()
     }

@@ -23,6 +23,9 @@ mod lambda;
 mod server;
 #[path = "../tests/integration/stack.rs"]
 mod stack;
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../tests/integration/vault.rs"]
+mod vault;
 
 use std::io::Read as _;
 use std::sync::Mutex;

@@ -30,6 +30,9 @@ mod stack;
 mod table;
 #[path = "speed/usage.rs"]
 mod usage;
+#[allow(dead_code, reason = "shared with the tests")]
+#[path = "../tests/integration/vault.rs"]
+mod vault;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -118,24 +118,22 @@ impl Database {
     }
 
     async fn open(&self, secrets: &mut Secrets, deadline: &Deadline) -> Result<Held, Unready> {
-        let login = secrets.login(deadline).await.map_err(Unready::Secrets)?;
-        let attempt = |login: Credentials| async move {
-            let schema = Some(self.target.name.as_str());
-            let connecting = connect(&self.target, &login, schema);
-            within(deadline.patience(CONNECT), connecting).await
-        };
-        let mut connection = match attempt(login).await {
-            Err(error) if is_access_denied(&error) => {
-                // The password may have been rotated since it was read.
-                let fresh = secrets.fresh_login(deadline).await;
-                let Some(login) = fresh.map_err(Unready::Secrets)? else {
-                    return Err(Unready::Database(error));
-                };
-                attempt(login).await
+        let mut login = secrets.login(deadline).await.map_err(Unready::Secrets)?;
+        let mut connection = loop {
+            let connecting = connect(&self.target, &login, Some(&self.target.name));
+            match within(deadline.patience(CONNECT), connecting).await {
+                Ok(connection) => break connection,
+                Err(error) if is_access_denied(&error) => {
+                    // The password may have been rotated since it was read, and again since.
+                    let fresh = secrets.fresh_login(&login, deadline).await;
+                    login = match fresh.map_err(Unready::Secrets)? {
+                        Some(fresh) => fresh,
+                        None => return Err(Unready::Database(error)),
+                    };
+                }
+                Err(error) => return Err(Unready::Database(error)),
             }
-            other => other,
-        }
-        .map_err(Unready::Database)?;
+        };
         // Without a limit a query goes on in the server after its caller has gone.
         let query_seconds = deadline.query_seconds();
         let statement = format!(

@@ -31,6 +31,7 @@ pub mod room;
 pub mod secrets;
 pub mod settings;
 pub mod sql;
+pub mod stages;
 pub mod store;
 pub mod threats;
 pub mod time;

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Credentials as AwsCredentials, Region};
-use aws_sdk_secretsmanager::error::{ProvideErrorMetadata as _, SdkError};
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::{Client, Config};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -42,13 +41,17 @@ struct Login {
 }
 
 impl Vault {
-    /// The current value of a secret; the error names the cause and no part of the secret.
-    pub async fn read(&mut self, arn: &str) -> Result<SecretString, String> {
-        let client = match &mut self.0 {
+    pub(crate) fn client(&mut self) -> Result<&Client, String> {
+        Ok(match &mut self.0 {
             Some(client) => client,
             none => none.insert(client(&environment)?),
-        };
-        let answer = client
+        })
+    }
+
+    /// The current value of a secret; the error names the cause and no part of the secret.
+    pub async fn read(&mut self, arn: &str) -> Result<SecretString, String> {
+        let answer = self
+            .client()?
             .get_secret_value()
             .secret_id(arn)
             .send()
@@ -62,15 +65,18 @@ impl Vault {
 
     /// A secret of the form `{"username", "password"}`.
     pub async fn login(&mut self, arn: &str) -> Result<Credentials, String> {
-        let text = self.read(arn).await?;
-        // The parser's own message could quote a part of the secret.
-        let login: Login = serde_json::from_str(text.expose_secret())
-            .map_err(|_| r#"the database secret must be {"username", "password"}"#)?;
-        Ok(Credentials {
-            username: login.username,
-            password: login.password,
-        })
+        parse_login(&self.read(arn).await?)
     }
+}
+
+pub(crate) fn parse_login(text: &SecretString) -> Result<Credentials, String> {
+    // The parser's own message could quote a part of the secret.
+    let login: Login = serde_json::from_str(text.expose_secret())
+        .map_err(|_| r#"the database secret must be {"username", "password"}"#)?;
+    Ok(Credentials {
+        username: login.username,
+        password: login.password,
+    })
 }
 
 /// The environment's credentials stay valid for a sandbox's life, so no provider chain is needed.
@@ -106,7 +112,7 @@ fn client(lookup: Lookup) -> Result<Client, String> {
 }
 
 /// Not the SDK's own debug text: that can hold the raw answer.
-fn explain(error: &SdkError<GetSecretValueError>) -> String {
+pub(crate) fn explain<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
     let (connect, operation) = (CONNECT.as_secs(), OPERATION.as_secs());
     match error {
         SdkError::ServiceError(context) => {
@@ -134,28 +140,19 @@ fn explain(error: &SdkError<GetSecretValueError>) -> String {
     }
 }
 
-/// A value kept between invocations.
-struct Kept<T> {
-    value: Option<T>,
-    refreshed: Option<Instant>,
+/// The database's login as it was read last.
+#[derive(Default)]
+struct KeptLogin {
+    value: Option<Credentials>,
+    /// When the secret said the same as before.
+    same: Option<Instant>,
 }
 
-impl<T> Kept<T> {
-    const EMPTY: Self = Self {
-        value: None,
-        refreshed: None,
-    };
-
-    /// Whether the value may be read anew now; says so at most once per [`REFRESH`].
-    /// The first read does not count: a password rotated just after it must work at once.
-    fn may_refresh(&mut self, now: Instant) -> bool {
-        let due = self
-            .refreshed
-            .is_none_or(|last| now.duration_since(last) >= REFRESH);
-        if due {
-            self.refreshed = Some(now);
-        }
-        due
+impl KeptLogin {
+    /// Whether the secret may be read anew now.
+    fn is_due(&self, now: Instant) -> bool {
+        self.same
+            .is_none_or(|last| now.duration_since(last) >= REFRESH)
     }
 }
 
@@ -199,7 +196,7 @@ struct KeptKeys {
 pub struct Secrets {
     vault: Vault,
     login: Source<Credentials>,
-    login_kept: Kept<Credentials>,
+    login_kept: KeptLogin,
     keys: Source<SecretString>,
     keys_kept: Option<KeptKeys>,
     /// How long keys are kept without a look.
@@ -213,7 +210,7 @@ impl Secrets {
         Self {
             vault: Vault::default(),
             login,
-            login_kept: Kept::EMPTY,
+            login_kept: KeptLogin::default(),
             keys,
             keys_kept: None,
             keys_age,
@@ -293,20 +290,37 @@ impl Secrets {
         Ok(self.login_kept.value.insert(login).clone())
     }
 
-    /// The same read anew, after the database refused what is kept; `None` where that is no use.
+    /// Another login than the one that the database has refused; `None` where there is none.
+    ///
+    /// Of two users one keeps its password while the other gets a new one, so what is kept works
+    /// through a rotation, and what the secret says works always. Whoever slept through two of them
+    /// reads anew, as often as there is something new; what says the same again is left alone for
+    /// [`REFRESH`]. A login needs no greatest age for that: no sandbox lives for as long as lies
+    /// between two rotations by schedule.
     pub async fn fresh_login(
         &mut self,
+        refused: &Credentials,
         deadline: &Deadline,
     ) -> Result<Option<Credentials>, String> {
         let Source::Arn(arn) = &self.login else {
             return Ok(None);
         };
-        if !self.login_kept.may_refresh(Instant::now()) {
+        let now = Instant::now();
+        if !self.login_kept.is_due(now) {
             return Ok(None);
         }
         let login = in_time(deadline, OPERATION, Box::pin(self.vault.login(arn))).await?;
+        if is_same(&login, refused) {
+            self.login_kept.same = Some(now);
+            return Ok(None);
+        }
+        self.login_kept.same = None;
         Ok(Some(self.login_kept.value.insert(login).clone()))
     }
+}
+
+fn is_same(one: &Credentials, other: &Credentials) -> bool {
+    one.username == other.username && one.password.expose_secret() == other.password.expose_secret()
 }
 
 /// What is read, unless the caller would have to wait too long for it.
@@ -326,13 +340,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refreshes_at_most_once_in_thirty_seconds() {
-        let mut kept = Kept::<()>::EMPTY;
+    fn a_login_that_stayed_the_same_is_left_alone_for_thirty_seconds() {
+        let mut kept = KeptLogin::default();
         let start = Instant::now();
-        assert!(kept.may_refresh(start));
-        assert!(!kept.may_refresh(start + REFRESH / 2));
-        assert!(kept.may_refresh(start + REFRESH));
-        assert!(!kept.may_refresh(start + REFRESH));
+        assert!(kept.is_due(start));
+        kept.same = Some(start);
+        assert!(!kept.is_due(start + REFRESH / 2));
+        assert!(kept.is_due(start + REFRESH));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use super::Aws;
 use crate::error::{Error, Result};
 use crate::resources::apigateway::versions::Versions;
+use crate::resources::secretsmanager::logins::Login;
 use crate::resources::{ec2, kms};
 use crate::stack::Stack;
 
@@ -28,6 +29,8 @@ pub struct Reader<'a> {
     /// What it says of their aliases.
     pub aliases: OnceCell<BTreeMap<&'static str, GetAliasOutput>>,
     pub kms_keys: OnceCell<kms::Keys>,
+    /// The database's logins, by logical name.
+    pub logins: OnceCell<BTreeMap<String, Login>>,
 }
 
 /// What several kinds of the endpoint read, each of it once.
@@ -61,6 +64,7 @@ impl<'a> Reader<'a> {
             functions: OnceCell::new(),
             aliases: OnceCell::new(),
             kms_keys: OnceCell::new(),
+            logins: OnceCell::new(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Changing the account: what `up`, `down`, `migrate` and `maintain` share.
+//! Changing the account: what `up`, `down` and the commands that call the migrator share.
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -155,17 +155,18 @@ impl Migrate {
                 session.place()
             ))?;
         }
-        if let Some(server) = session.database_server() {
-            let database = &session.config.database;
-            let own = || session.stack.secret_name("database-admin");
-            let secret = database.admin_secret.clone().unwrap_or_else(own);
-            schema::provision(&session.aws, &secret, server, &database.name).await?;
-        }
         let wish = Wish {
             to: self.to.clone(),
             allow_slow: self.safety.allow_slow,
         };
         with_lease(session, "migrate", self.changing.wait, async |stopped| {
+            // Not beside a rotation, which would find the password before its own.
+            if let Some(server) = session.database_server() {
+                let database = &session.config.database;
+                let own = || session.stack.secret_name("database-admin");
+                let secret = database.admin_secret.clone().unwrap_or_else(own);
+                schema::provision(&session.aws, &secret, server, &database.name).await?;
+            }
             if snapshot && !pending.is_empty() {
                 take_snapshot(session).await?;
             }

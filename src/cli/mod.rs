@@ -11,6 +11,7 @@ mod plan;
 mod planning;
 mod rollback;
 mod rotate_keys;
+mod rotate_secrets;
 mod safety;
 mod session;
 mod status;
@@ -121,6 +122,7 @@ pub enum Command {
     Migrate(migrate::Migrate),
     Rollback(rollback::Rollback),
     Maintain(maintain::Maintain),
+    RotateSecrets(rotate_secrets::RotateSecrets),
     Status(status::Status),
     Call(call::Call),
     RotateKeys(rotate_keys::RotateKeys),
@@ -143,6 +145,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Migrate(command) => command.run(&cli.global).await,
                 Command::Rollback(command) => command.run(&cli.global).await,
                 Command::Maintain(command) => command.run(&cli.global).await,
+                Command::RotateSecrets(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,
                 Command::Call(command) => command.run(&cli.global).await,
                 Command::RotateKeys(command) => command.run(&cli.global).await,

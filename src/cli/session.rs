@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -25,6 +26,7 @@ use crate::plan::{self, Plan};
 use crate::report::{Printer, Progress};
 use crate::resources::lambda::schema::Schema;
 use crate::resources::lambda::version::FunctionVersion;
+use crate::resources::secretsmanager::age;
 use crate::resources::{self, DatabaseServer, Kinds, Options, Resource, Scope};
 use crate::rotation;
 use crate::rotation::age::{Age, ages};
@@ -166,10 +168,12 @@ impl Session {
             wanted.extend(kind.wanted(&scope)?);
         }
         let skipped = |id: &Id| self.options.skip_migrate && id.kind == Schema::KIND;
-        wanted.retain(|wanted| !skipped(&wanted.id));
+        wanted.retain(|wanted| !skipped(&wanted.id) && !self.gaps.lacks(&wanted.id));
         let mut notes = observed.notes;
         let ages = ages(&self.config, &observed.objects, rotation::now());
         notes.extend(ages.iter().filter_map(Age::warning));
+        let days = self.config.database.rotate_after_days;
+        notes.extend(age::notes(&observed.objects, days, SystemTime::now()));
         let found = observed.objects.into_iter();
         Ok(View {
             wanted,

@@ -1,6 +1,7 @@
 //! `wmctl status`
 
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use crate::error::Result;
 use crate::object::{Id, Ids, Object};
 use crate::resources::lambda::LIVE;
 use crate::resources::lambda::invoke::invoke;
+use crate::resources::secretsmanager::age;
 use crate::rotation::age::{Age, ages};
 use crate::rotation::now;
 
@@ -45,6 +47,7 @@ impl Status {
         let of_database = |name: &str| database.and_then(|database| database.get(name));
         document["database"] = json!(of_database("endpoint"));
         document["database_parameters"] = json!(of_database("parameters"));
+        document["passwords"] = passwords(&found, session.config.database.rotate_after_days);
         document["objects"] = json!(found.len());
         document["pending_changes"] = json!(pending);
         let ages = ages(&session.config, &found, now());
@@ -68,6 +71,19 @@ fn object<'a>(found: &'a [Object], kind: &str, name: &str) -> Option<&'a Object>
     found
         .iter()
         .find(|object| object.id.kind == kind && object.id.name == name)
+}
+
+/// How old each of the database's passwords is.
+fn passwords(found: &[Object], rotate_after_days: u32) -> Value {
+    let ages = age::ages(found, SystemTime::now()).into_iter();
+    ages.map(|age| {
+        json!({
+            "id": age.id.to_string(),
+            "age_days": age.days(),
+            "overdue": age.is_overdue(rotate_after_days),
+        })
+    })
+    .collect()
 }
 
 /// The chatbot's versions, the newest first, for `rollback`.
@@ -130,6 +146,18 @@ fn text(document: &Value, place: &str) -> String {
         ),
         format!("health    {health}"),
     ];
+    for password in document["passwords"].as_array().into_iter().flatten() {
+        let overdue = if password["overdue"] == true {
+            ": overdue, `wmctl rotate-secrets` renews it"
+        } else {
+            ""
+        };
+        lines.push(format!(
+            "password  {}: {} days old{overdue}",
+            shown(&password["id"]),
+            password["age_days"]
+        ));
+    }
     let versions = document["chatbot_versions"].as_array();
     let numbers = versions.into_iter().flatten();
     let numbers: Vec<String> = numbers.map(|version| shown(&version["number"])).collect();

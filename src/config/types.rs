@@ -105,8 +105,11 @@ pub struct Database {
     pub storage_gb: u32,
     pub multi_az: bool,
     pub name: String,
-    /// May SELECT and INSERT, nothing else; the migrator owns the schema.
+    /// May SELECT and INSERT, nothing else; the migrator owns the schema. Its passwords rotate
+    /// between it and a second user, `{app_user}_clone`.
     pub app_user: String,
+    /// Days after which the passwords are rotated by themselves; never at 0.
+    pub rotate_after_days: u32,
     pub backup_days: u32,
     /// Days after which stored access and error logs are dropped; never where unset.
     pub log_retention_days: Option<u32>,
@@ -140,6 +143,7 @@ impl Default for Database {
             multi_az: false,
             name: "chatbot_db".to_owned(),
             app_user: "app_user".to_owned(),
+            rotate_after_days: 30,
             backup_days: 7,
             log_retention_days: None,
             deletion_protection: true,

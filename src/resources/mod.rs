@@ -428,6 +428,7 @@ kinds![
     rds::instance::Instance,
     rds::parameter_group::ParameterGroup,
     rds::subnet_group::SubnetGroup,
+    secretsmanager::rotation::SecretRotation,
     secretsmanager::secret::Secret,
     sns::subscription::Subscription,
     sns::topic::Topic,

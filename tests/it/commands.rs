@@ -16,6 +16,7 @@ fn the_help_of_every_command() {
         vec!["migrate", "--help"],
         vec!["rollback", "--help"],
         vec!["maintain", "--help"],
+        vec!["rotate-secrets", "--help"],
         vec!["status", "--help"],
         vec!["call", "--help"],
         vec!["local", "--help"],

@@ -34,7 +34,13 @@ impl Emulator {
         command
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true");
-        Self::start(command, port, tempfile::tempdir().unwrap())
+        let emulator = Self::start(command, port, tempfile::tempdir().unwrap());
+        // Functions that are called by a secret's rotation need no Docker then.
+        let config = serde_json::json!({"lambda": {"use_docker": false}});
+        ureq::post(format!("{}/moto-api/config", emulator.url))
+            .send_json(config)
+            .unwrap();
+        emulator
     }
 
     fn start(mut command: Command, port: u16, state: tempfile::TempDir) -> Self {

@@ -104,5 +104,15 @@ fn control_plane(emulator: &Emulator) -> Vec<String> {
 fn the_control_plane_on_both_emulators() {
     let on_ministack = control_plane(&Emulator::ministack());
     let on_moto = control_plane(&Emulator::moto());
-    assert_eq!(on_ministack, on_moto);
+    assert_eq!(everywhere(on_ministack), everywhere(on_moto));
+}
+
+/// Without the kinds of which one of the emulators can make nothing.
+fn everywhere(mut planned: Vec<String>) -> Vec<String> {
+    let lacking = wmctl::gaps::TABLE
+        .iter()
+        .filter(|(_, _, path, _)| path.is_empty());
+    let kinds: Vec<&str> = lacking.map(|(_, kind, ..)| *kind).collect();
+    planned.retain(|step| !kinds.iter().any(|kind| step.contains(&format!(" {kind}/"))));
+    planned
 }

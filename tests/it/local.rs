@@ -16,7 +16,7 @@ use crate::project::{Project, Run};
 /// A local cloud of a test's own, stopped with it.
 pub struct Cloud {
     pub project: Project,
-    gateway_port: u16,
+    pub gateway_port: u16,
     database_port: u16,
     /// Everything that any run has said.
     said: std::cell::RefCell<String>,
@@ -371,7 +371,7 @@ pub fn stored(
 }
 
 /// Neither what was said nor any file outside the private data directory holds a password or key.
-fn no_secret_was_said(cloud: &Cloud, aws: &wmctl::aws::Aws, runtime: &tokio::runtime::Runtime) {
+pub fn no_secret_was_said(cloud: &Cloud, aws: &wmctl::aws::Aws, runtime: &tokio::runtime::Runtime) {
     let secrets = [
         stored(aws, runtime, "database-admin", "password"),
         stored(aws, runtime, "database-app", "password"),

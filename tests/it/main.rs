@@ -10,13 +10,14 @@ mod emulator;
 mod errors;
 mod existing;
 mod existing_database;
+mod key_rotation;
+mod key_rotation_under_load;
 mod lifecycle;
 mod local;
 mod network;
 mod operators;
+mod password_rotation;
 mod project;
-mod rotation;
-mod rotation_under_load;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;

@@ -1,5 +1,7 @@
-//! The migrator: brings the schema up to date and makes the application's user.
+//! The migrator: brings the schema up to date, makes the application's users, and rotates
+//! passwords.
 
+mod administrator;
 pub mod apply;
 pub mod event;
 pub mod history;
@@ -7,6 +9,7 @@ mod lock;
 mod maintenance;
 mod partitions;
 pub mod rehearsal;
+mod rotation;
 mod splitter;
 mod user;
 mod words;
@@ -30,6 +33,7 @@ use event::{Action, Finding};
 use history::Status;
 use maintenance::Maintenance;
 use rehearsal::Effect;
+use rotation::Rotation;
 
 /// One SQL file of the folder that was embedded.
 #[derive(Debug)]
@@ -123,7 +127,7 @@ impl Migrator {
         log::begin(&event.context);
         let started = Instant::now();
         let outcome = self
-            .act(&event.payload, remaining(event.context.deadline))
+            .answer(&event.payload, remaining(event.context.deadline))
             .await;
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let run = event.payload["run"].as_str();
@@ -131,8 +135,7 @@ impl Migrator {
         match outcome {
             Ok(answer) => {
                 log::write(Level::Info, "answered", line);
-                serde_json::to_value(answer)
-                    .map_err(|error| Failure::new("Answer", error.to_string()).into())
+                Ok(answer)
             }
             Err(failure) => {
                 log::write(Level::Error, &failure.message, line);
@@ -141,22 +144,26 @@ impl Migrator {
         }
     }
 
+    async fn answer(&mut self, event: &Value, remaining: Duration) -> Result<Value, Failure> {
+        let answer = match Rotation::read(event)? {
+            Some(rotation) => {
+                let target = target()?;
+                let rotated = rotation.run(&mut self.vault, &target, remaining);
+                serde_json::to_value(rotated.await?)
+            }
+            None => serde_json::to_value(self.act(event, remaining).await?),
+        };
+        answer.map_err(|error| Failure::new("Answer", error.to_string()))
+    }
+
     async fn act(&mut self, event: &Value, remaining: Duration) -> Result<Answer, Failure> {
         let action = Action::read(event)?;
-        let settings = |reason| Failure::new("Settings", reason);
-        let target = Target::read(&environment).map_err(settings)?;
-        let retention = maintenance::retention(&environment).map_err(settings)?;
+        let retention = maintenance::retention(&environment)
+            .map_err(|reason| Failure::new("Settings", reason))?;
+        let target = target()?;
         let (started, time) = (Instant::now(), Time::of(remaining));
-        let administrator = self.login("ADMIN_SECRET_ARN").await?;
-        // The schema may not exist yet, so none is selected while connecting.
-        let mut connection = database::connect(&target, &administrator, None)
-            .await
-            .map_err(|error| {
-                Failure::new(
-                    "Database",
-                    format!("the database cannot be reached as administrator: {error}"),
-                )
-            })?;
+        let (mut connection, administrator) =
+            administrator::connect(&mut self.vault, &target).await?;
         let left = || remaining.saturating_sub(started.elapsed());
         let mut answer = Answer::default();
         match action {
@@ -170,7 +177,6 @@ impl Migrator {
                 run,
                 allow_slow,
             } => {
-                let app = self.login("DB_SECRET_ARN").await?;
                 let wish = Wish {
                     to: to.as_deref(),
                     run: run.as_deref(),
@@ -180,8 +186,11 @@ impl Migrator {
                 answer.newly_applied = applied.versions;
                 answer.more = applied.more;
                 if !applied.more {
-                    let admin = &administrator.username;
-                    user::ensure(&target, &app, admin, &mut connection).await?;
+                    // Under the lock, under which alone a rotation changes it in the database.
+                    let app = self.login("DB_SECRET_ARN").await?;
+                    user::ensure(&target, &app, &administrator.username, &mut connection).await?;
+                    let other = rotation::partner(&app.username);
+                    user::ensure_grants(&target, &other, &mut connection).await?;
                     answer.app_user = Some(app.username);
                     let time = left() / 4;
                     let done = maintenance::run(false, retention, time, &mut connection).await?;
@@ -214,6 +223,10 @@ impl Migrator {
             .await
             .map_err(|reason| Failure::new("Secrets", format!("{variable}: {reason}")))
     }
+}
+
+fn target() -> Result<Target, Failure> {
+    Target::read(&environment).map_err(|reason| Failure::new("Settings", reason))
 }
 
 /// What is applied and what is pending, also of a schema that does not exist.

@@ -1,8 +1,8 @@
-//! The application's user: reading and adding, in one schema, over TLS, and nothing else.
+//! The application's users: reading and adding, in one schema, over TLS, and nothing else.
 
 use std::fmt::Write as _;
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use sha1::{Digest as _, Sha1};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -41,47 +41,62 @@ pub async fn ensure(
             "the application user's password is empty",
         ));
     }
-    let account = format!("'{name}'@'%'");
-    let identified = format!(
-        "IDENTIFIED VIA mysql_native_password USING '{}'",
-        native_hash(password)
-    );
+    let account = account(name);
+    let identified = identified(&login.password);
     let require = if target.tls == Tls::Disabled {
         "NONE"
     } else {
         "SSL"
     };
-    let create = format!("CREATE USER IF NOT EXISTS {account} {identified} REQUIRE {require}");
-    execute(create.clone(), connection).await?;
-    execute(
-        format!("ALTER USER {account} {identified} REQUIRE {require}"),
-        connection,
-    )
-    .await?;
+    for statement in ["CREATE USER IF NOT EXISTS", "ALTER USER"] {
+        let statement = format!("{statement} {account} {identified} REQUIRE {require}");
+        execute(AssertSqlSafe(statement), connection).await?;
+    }
+    grant(target, name, connection).await
+}
 
+/// Sees to the privileges of a user who may or may not be there, and leaves its password alone.
+pub async fn ensure_grants(
+    target: &Target,
+    name: &str,
+    connection: &mut MySqlConnection,
+) -> Result<(), Failure> {
+    let there: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM mysql.user WHERE User = ? AND Host = '%')",
+    )
+    .bind(name)
+    .fetch_one(&mut *connection)
+    .await?;
+    if there {
+        grant(target, name, connection).await?;
+    }
+    Ok(())
+}
+
+/// Reading and adding in the schema, and nothing else.
+async fn grant(
+    target: &Target,
+    name: &str,
+    connection: &mut MySqlConnection,
+) -> Result<(), Failure> {
+    let account = account(name);
     // In a GRANT an underscore stands for any character, unless escaped.
     let schema = format!("`{}`", target.name.replace('_', "\\_"));
     let wanted = format!("GRANT SELECT, INSERT ON {schema}.* TO `{name}`@`%`");
     let granted = grants(&account, connection).await?;
+    let strange = |grant: &String| *grant != wanted && !is_usage(grant);
     // A new user in the old one's place: what someone else granted, the administrator may be
     // unable to revoke. Connections that are open stay so.
-    if granted
-        .iter()
-        .any(|grant| *grant != wanted && !is_usage(grant))
-    {
-        execute(format!("DROP USER {account}"), connection).await?;
-        execute(create, connection).await?;
+    if granted.iter().any(strange) {
+        let create = rows(format!("SHOW CREATE USER {account}"), connection).await?;
+        execute(AssertSqlSafe(format!("DROP USER {account}")), connection).await?;
+        for statement in create {
+            execute(AssertSqlSafe(statement), connection).await?;
+        }
     }
-    execute(
-        format!("GRANT SELECT, INSERT ON {schema}.* TO {account}"),
-        connection,
-    )
-    .await?;
-    let left: Vec<String> = grants(&account, connection).await?;
-    if left
-        .iter()
-        .any(|grant| *grant != wanted && !is_usage(grant))
-    {
+    let statement = format!("GRANT SELECT, INSERT ON {schema}.* TO {account}");
+    execute(AssertSqlSafe(statement), connection).await?;
+    if grants(&account, connection).await?.iter().any(strange) {
         return Err(Failure::new(
             "Grants",
             format!("{account} has more privileges than SELECT and INSERT on its schema"),
@@ -90,11 +105,22 @@ pub async fn ensure(
     Ok(())
 }
 
-async fn execute(statement: String, connection: &mut MySqlConnection) -> Result<(), Failure> {
+/// The name was checked to be an identifier, or stands in the database.
+fn account(name: &str) -> String {
+    format!("'{name}'@'%'")
+}
+
+fn identified(password: &SecretString) -> String {
+    let hash = native_hash(password.expose_secret());
+    format!("IDENTIFIED VIA mysql_native_password USING '{hash}'")
+}
+
+pub async fn execute(
+    statement: AssertSqlSafe<String>,
+    connection: &mut MySqlConnection,
+) -> Result<(), Failure> {
     // The server quotes a part of a statement it cannot read: not one with a password's hash.
-    let executed = sqlx::raw_sql(AssertSqlSafe(statement))
-        .execute(connection)
-        .await;
+    let executed = sqlx::raw_sql(statement).execute(connection).await;
     executed
         .map(drop)
         .map_err(|error| match error.as_database_error() {
@@ -104,9 +130,7 @@ async fn execute(statement: String, connection: &mut MySqlConnection) -> Result<
                     .map_or(0, sqlx::mysql::MySqlDatabaseError::number);
                 Failure::new(
                     "Database",
-                    format!(
-                        "the administrator may not set up the application's user (error {code})"
-                    ),
+                    format!("the administrator may not set up the database's users (error {code})"),
                 )
             }
             _ => error.into(),
@@ -114,7 +138,12 @@ async fn execute(statement: String, connection: &mut MySqlConnection) -> Result<
 }
 
 async fn grants(account: &str, connection: &mut MySqlConnection) -> Result<Vec<String>, Failure> {
-    let rows = sqlx::raw_sql(AssertSqlSafe(format!("SHOW GRANTS FOR {account}")))
+    rows(format!("SHOW GRANTS FOR {account}"), connection).await
+}
+
+/// The first column.
+async fn rows(query: String, connection: &mut MySqlConnection) -> Result<Vec<String>, Failure> {
+    let rows = sqlx::raw_sql(AssertSqlSafe(query))
         .fetch_all(connection)
         .await?;
     Ok(rows
@@ -129,7 +158,7 @@ fn is_usage(grant: &str) -> bool {
 }
 
 /// What `mysql_native_password` stores: a star and SHA-1 of SHA-1 of the password.
-fn native_hash(password: &str) -> String {
+pub fn native_hash(password: &str) -> String {
     let twice = Sha1::digest(Sha1::digest(password.as_bytes()));
     twice.iter().fold(String::from("*"), |mut text, byte| {
         // Writing to a String cannot fail.

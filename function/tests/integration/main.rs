@@ -28,6 +28,8 @@ mod plans;
 mod proxy;
 mod refusals;
 mod rollups;
+mod rotation;
 mod server;
 mod stack;
 mod threats;
+mod vault;

@@ -9,6 +9,8 @@ use std::thread;
 pub struct Proxy {
     address: SocketAddr,
     lines: Arc<Mutex<Vec<Arc<Line>>>>,
+    /// What becomes of those to come.
+    next: Arc<Mutex<Fate>>,
 }
 
 /// One connection.
@@ -31,19 +33,25 @@ impl Proxy {
         let address = listener.local_addr().expect("its address");
         let lines = Arc::new(Mutex::new(Vec::new()));
         let all = Arc::clone(&lines);
+        let next = Arc::new(Mutex::new(Fate::Works));
+        let fate = Arc::clone(&next);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else {
                     continue;
                 };
                 let line = Arc::new(Line {
-                    fate: Mutex::new(Fate::Works),
+                    fate: Mutex::new(*fate.lock().unwrap()),
                 });
                 all.lock().unwrap().push(Arc::clone(&line));
                 carry(&client, &server, line, false);
             }
         });
-        Self { address, lines }
+        Self {
+            address,
+            lines,
+            next,
+        }
     }
 
     pub fn port(&self) -> String {
@@ -58,6 +66,11 @@ impl Proxy {
     /// Those that are open now break after `answers`, before the next one arrives.
     pub fn break_after(&self, answers: usize) {
         self.set(Fate::Breaks(answers));
+    }
+
+    /// Those to come break after `answers`, or work with none.
+    pub fn break_next_after(&self, answers: Option<usize>) {
+        *self.next.lock().unwrap() = answers.map_or(Fate::Works, Fate::Breaks);
     }
 
     fn set(&self, fate: Fate) {

@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::conformance;
-use crate::http::{Reply, serve};
 use crate::lambda::Function;
 use crate::server::{ADMINISTRATOR, ADMINISTRATOR_PASSWORD, Server};
+use crate::vault::Vault;
 
 pub const KEY: &str = "the-one-and-only-api-key";
 pub const PASSWORD: &str = "application's \\ \"secret\"";
@@ -22,16 +22,8 @@ pub struct Stack {
     pub server: Arc<Server>,
     pub schema: String,
     pub user: String,
-    secrets: Arc<Mutex<Secrets>>,
+    pub vault: Vault,
     environment: HashMap<String, String>,
-}
-
-#[derive(Default)]
-struct Secrets {
-    values: HashMap<String, Value>,
-    reads: HashMap<String, usize>,
-    /// One whose readers are left without an answer.
-    silent: Option<String>,
 }
 
 /// What the gateway hands back, taken apart.
@@ -69,41 +61,9 @@ impl Stack {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let (schema, user) = (format!("chat_bot_{number}"), format!("app_user_{number}"));
-        let secrets = Arc::new(Mutex::new(Secrets::default()));
-        let shared = Arc::clone(&secrets);
-        let address = serve(move |request| {
-            let target = request.header("x-amz-target")?;
-            assert_eq!(
-                target, "secretsmanager.GetSecretValue",
-                "nothing else is allowed"
-            );
-            let arn = serde_json::from_slice::<Value>(&request.body).ok()?["SecretId"]
-                .as_str()?
-                .to_string();
-            let mut secrets = shared.lock().unwrap();
-            *secrets.reads.entry(arn.clone()).or_default() += 1;
-            if secrets.silent.as_ref() == Some(&arn) {
-                drop(secrets);
-                loop {
-                    std::thread::park();
-                }
-            }
-            let mut reply = match secrets.values.get(&arn) {
-                Some(value) => Reply::new(
-                    200,
-                    json!({ "ARN": arn, "SecretString": value.to_string() }).to_string(),
-                ),
-                None => Reply::new(
-                    400,
-                    json!({ "__type": "ResourceNotFoundException", "message": "no such secret" })
-                        .to_string(),
-                ),
-            };
-            reply.headers = vec![("Content-Type".into(), "application/x-amz-json-1.1".into())];
-            Some(reply)
-        });
+        let vault = Vault::new();
         let variables = [
-            ("AWS_ENDPOINT_URL", format!("http://{address}")),
+            ("AWS_ENDPOINT_URL", format!("http://{}", vault.address)),
             ("AWS_REGION", "us-east-1".into()),
             ("AWS_ACCESS_KEY_ID", "test".into()),
             ("AWS_SECRET_ACCESS_KEY", "test".into()),
@@ -123,7 +83,7 @@ impl Stack {
             server,
             schema,
             user,
-            secrets,
+            vault,
             environment,
         };
         stack.secret(
@@ -152,32 +112,22 @@ impl Stack {
     }
 
     pub fn secret(&self, arn: &str, value: Value) {
-        self.secrets
-            .lock()
-            .unwrap()
-            .values
-            .insert(arn.into(), value);
+        self.vault.put(arn, value);
     }
 
     /// Leaves whoever asks for this secret without an answer, until it is set to none.
     pub fn silence(&self, arn: Option<&str>) {
-        self.secrets.lock().unwrap().silent = arn.map(Into::into);
+        self.vault.silence(arn);
     }
 
     /// Takes a secret away.
     pub fn forget(&self, arn: &str) {
-        self.secrets.lock().unwrap().values.remove(arn);
+        self.vault.forget(arn);
     }
 
     /// How often a secret was read.
     pub fn reads(&self, arn: &str) -> usize {
-        self.secrets
-            .lock()
-            .unwrap()
-            .reads
-            .get(arn)
-            .copied()
-            .unwrap_or(0)
+        self.vault.reads(arn)
     }
 
     /// Makes these the accepted keys.

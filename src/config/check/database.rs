@@ -206,7 +206,8 @@ fn names(checker: &mut Checker<'_, '_>) {
         (
             "database.app_user",
             &database.app_user,
-            32,
+            // The second user's name has six characters more, and 32 are the most.
+            26,
             &OWN_USERS[..],
             "app_user",
         ),
@@ -232,6 +233,9 @@ fn names(checker: &mut Checker<'_, '_>) {
             );
         } else if reserved.contains(&value.to_lowercase().as_str()) {
             checker.refuse(&place, "is reserved", "this one is the server's own", help);
+        } else if value.ends_with("_clone") && place.name() == "app_user" {
+            let why = "a rotation gives this name to the second of two users";
+            checker.refuse(&place, "is reserved", why, help);
         }
     }
 }

@@ -25,7 +25,7 @@ const COUNT: i64 = 1_000_000;
 
 /// Every number of the file. The subnets of the smallest network, a /24 in eight parts, are
 /// /27 and so above what EC2 asks for: zones and CIDR need no check against each other.
-pub(in super::super) const RANGES: [Range; 24] = [
+pub(in super::super) const RANGES: [Range; 25] = [
     range(
         "network.zones",
         2,
@@ -50,6 +50,12 @@ pub(in super::super) const RANGES: [Range; 24] = [
         7,
         36_500,
         "without the key nothing is dropped, and anomalies are judged by the seven days before",
+    ),
+    range(
+        "database.rotate_after_days",
+        0,
+        1000,
+        "these are the bounds of Secrets Manager, and at 0 nothing rotates by itself",
     ),
     range(
         "function.memory_mb",

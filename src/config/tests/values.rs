@@ -78,6 +78,18 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "\"a23456789012345678901234567890123\"",
         "is too long",
     ),
+    (
+        "database.app_user",
+        "\"a23456789012345678901234567\"",
+        "26 characters are the most",
+    ),
+    ("database.app_user", "\"app_clone\"", "is reserved"),
+    ("database.rotate_after_days", "-1", "0 to 1000"),
+    (
+        "database.rotate_after_days",
+        "1001",
+        "at 0 nothing rotates by itself",
+    ),
     ("database.backup_days", "6", "7 to 35"),
     ("database.backup_days", "36", "7 to 35"),
     (

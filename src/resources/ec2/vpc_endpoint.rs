@@ -12,6 +12,7 @@ use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::resources::iam::permissions::ROTATING;
 use crate::resources::iam::policy;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::{Stack, Tags};
@@ -46,7 +47,7 @@ impl Resource for VpcEndpoint {
                 subnets: id_set(scope.subnets()),
                 groups: id_set(["${security-group/endpoints}"]),
                 private_dns: true,
-                policy: reading_secrets(scope.stack),
+                policy: own_secrets(scope.stack),
                 state: AVAILABLE.to_owned(),
                 tags: scope.tags(Self::KIND, "secretsmanager"),
             },
@@ -179,17 +180,30 @@ fn is_name_taken(error: &Error) -> bool {
     error.is("InvalidParameter", "conflicting DNS domain")
 }
 
-/// Reads secrets, for this account's own callers: stolen code cannot carry its finds to another
-/// account's secrets, and another account's credentials are of no use in here.
-fn reading_secrets(stack: &Stack) -> Value {
-    policy::document([json!({
-        "Sid": "OwnAccount",
-        "Effect": "Allow",
-        "Principal": "*",
-        "Action": "secretsmanager:GetSecretValue",
-        "Resource": stack.arn("secretsmanager", "secret:*"),
-        "Condition": {"StringEquals": {"aws:PrincipalAccount": stack.account}},
-    })])
+/// Reads secrets and rotates the stack's logins, for this account's own callers: stolen code cannot
+/// carry its finds to another account's secrets, and another account's credentials are of no use in
+/// here.
+fn own_secrets(stack: &Stack) -> Value {
+    let own_account = json!({"StringEquals": {"aws:PrincipalAccount": stack.account}});
+    let logins = format!("secret:{}", stack.secret_name("database-*"));
+    policy::document([
+        json!({
+            "Sid": "OwnAccount",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": stack.arn("secretsmanager", "secret:*"),
+            "Condition": own_account,
+        }),
+        json!({
+            "Sid": "OwnLogins",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": ROTATING,
+            "Resource": stack.arn("secretsmanager", &logins),
+            "Condition": own_account,
+        }),
+    ])
 }
 
 fn found(reader: &Reader<'_>, endpoint: Ec2Endpoint) -> Option<Found<VpcEndpoint>> {

@@ -243,17 +243,30 @@ async fn a_rule_without_our_tags_is_not_ours_and_one_that_vanishes_is_none() {
     assert!(EventRule::find(&reader).await.unwrap().is_empty());
 }
 
-/// Nobody but this one rule of this account may call the migrator.
-#[test]
-fn the_migrator_lets_in_its_own_schedule_only() {
-    let statements = sample::wanted::<FunctionPermission>("", &[]).into_iter();
-    let of_migrator: Vec<FunctionPermission> = statements
+fn of_migrator(more: &str) -> Vec<FunctionPermission> {
+    let statements = sample::wanted::<FunctionPermission>(more, &[]).into_iter();
+    statements
         .filter(|(name, _)| name.starts_with("migrator"))
         .map(|(_, statement)| statement)
-        .collect();
-    let [schedule] = &of_migrator[..] else {
-        panic!("{of_migrator:?}");
+        .collect()
+}
+
+/// Nobody but this one rule of this account may call the migrator, and these secrets' rotations.
+#[test]
+fn the_migrator_lets_in_its_own_schedules_only() {
+    let statements = of_migrator("");
+    let [schedule, admin, app] = &statements[..] else {
+        panic!("{statements:?}");
     };
+    for (rotation, secret) in [(admin, "database-admin"), (app, "database-app")] {
+        assert_eq!(rotation.principal, "secretsmanager.amazonaws.com");
+        assert_eq!(rotation.qualifier.as_deref(), Some("live"));
+        let arn = format!("${{secret/{secret}.arn}}");
+        assert_eq!(rotation.source_arn.as_ref(), Some(&arn));
+    }
+    // Where nothing rotates by itself, nothing has to be let in.
+    let never = of_migrator("[database]\nrotate_after_days = 0");
+    assert_eq!(never, statements[..1]);
     assert_eq!(schedule.principal, "events.amazonaws.com");
     assert_eq!(schedule.action, "lambda:InvokeFunction");
     assert_eq!(schedule.qualifier.as_deref(), Some("live"));

@@ -5,6 +5,14 @@ use serde_json::{Value, json};
 use super::policy::document;
 use crate::resources::Scope;
 use crate::resources::logs::function_group;
+use crate::resources::secretsmanager::rotation::rotated;
+
+/// What a rotation's steps do with a secret, but for reading it.
+pub const ROTATING: [&str; 3] = [
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:UpdateSecretVersionStage",
+];
 
 /// Who may take a role on: one AWS service.
 ///
@@ -26,7 +34,7 @@ pub fn trust(scope: &Scope, service: &str) -> Value {
 }
 
 /// A function's permissions: its own log streams, its secrets, its traces, and the network
-/// interfaces that Lambda makes for it. `function` names it, and `secrets` lists the logical names
+/// interfaces that Lambda makes for it; and the migrator's, to rotate the logins. `function` names it, and `secrets` lists the logical names
 /// of what it reads, sorted.
 pub fn function(scope: &Scope, function: &str, secrets: &[&str]) -> Value {
     let stack = scope.stack;
@@ -75,8 +83,38 @@ pub fn function(scope: &Scope, function: &str, secrets: &[&str]) -> Value {
             "Resource": "*",
         }));
     }
+    if function == "migrator" {
+        statements.extend(rotating(scope));
+    }
     statements.extend(network(scope, function));
     document(statements)
+}
+
+/// New values for the stack's own logins, under its own key.
+fn rotating(scope: &Scope) -> [Value; 2] {
+    let stack = scope.stack;
+    let logins: Vec<String> = rotated(scope.config)
+        .iter()
+        .map(|name| format!("${{secret/{name}.arn}}"))
+        .collect();
+    [
+        json!({
+            "Sid": "RotateLogins",
+            "Effect": "Allow",
+            "Action": ROTATING,
+            "Resource": logins,
+        }),
+        json!({
+            "Sid": "EncryptLogins",
+            "Effect": "Allow",
+            "Action": "kms:GenerateDataKey",
+            "Resource": "${kms-key/main.arn}",
+            "Condition": {"StringEquals": {
+                "kms:ViaService": format!("secretsmanager.{}.amazonaws.com", stack.region),
+                "kms:EncryptionContext:SecretARN": logins,
+            }},
+        }),
+    ]
 }
 
 /// What Lambda needs to put a function into the VPC, and what keeps it from the function's code.
@@ -225,6 +263,29 @@ mod tests {
                 decrypt["Condition"]["StringEquals"]["kms:EncryptionContext:SecretARN"],
                 json!(secrets.map(|secret| format!("${{secret/{secret}.arn}}")))
             );
+        }
+    }
+
+    /// Neither the chatbot writes a secret, nor the migrator one that somebody else keeps.
+    #[test]
+    fn the_migrator_alone_rotates_and_the_stacks_own_logins_alone() {
+        let own = json!(["${secret/database-admin.arn}", "${secret/database-app.arn}"]);
+        let app = json!("${secret/database-app.arn}");
+        let existing = "[database]\ninstance = \"shared\"\nadmin_secret = \"shared/admin\"\n";
+        for (more, logins) in [("", own), (existing, app)] {
+            let role = role(more, "migrator");
+            let policy = &role.policies["permissions"];
+            let rotate = statement(policy, "RotateLogins").unwrap();
+            assert_eq!(rotate["Resource"], logins);
+            assert_eq!(rotate["Action"], json!(ROTATING));
+            let encrypt = statement(policy, "EncryptLogins").unwrap();
+            let context = &encrypt["Condition"]["StringEquals"];
+            assert_eq!(context["kms:EncryptionContext:SecretARN"], logins);
+            assert_eq!(encrypt["Resource"], "${kms-key/main.arn}");
+        }
+        let chatbot = role("", "function").policies["permissions"].to_string();
+        for action in ROTATING.iter().chain(&["kms:GenerateDataKey"]) {
+            assert!(!chatbot.contains(action), "{action}");
         }
     }
 

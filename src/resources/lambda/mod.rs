@@ -11,6 +11,7 @@ pub mod maintenance;
 pub mod migrating;
 pub mod permission;
 pub mod rollback;
+pub mod rotation;
 pub mod schema;
 mod settings;
 mod url;

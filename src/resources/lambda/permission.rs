@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
 use crate::resources::events::rule::MAINTENANCE;
 use crate::resources::events::rule_arn;
+use crate::resources::secretsmanager::rotation::rotated;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// The statement that lets the schedule call the migrator.
@@ -31,7 +32,7 @@ pub struct FunctionPermission {
 
 impl Resource for FunctionPermission {
     const KIND: &'static str = "function-permission";
-    const NEEDS: &'static [&'static str] = &["function", "function-alias", "rest-api"];
+    const NEEDS: &'static [&'static str] = &["function", "function-alias", "rest-api", "secret"];
     const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
@@ -57,10 +58,25 @@ impl Resource for FunctionPermission {
             // This rule only; its ARN names the account.
             source_arn: Some(rule_arn(scope.stack, MAINTENANCE)),
         };
-        vec![
+        let mut permissions = vec![
             ("chatbot-live-api".to_owned(), api),
             (SCHEDULE.to_owned(), schedule),
-        ]
+        ];
+        let rotates_by_itself = scope.config.database.rotate_after_days > 0;
+        let rotated = rotated(scope.config).iter();
+        permissions.extend(rotated.filter(|_| rotates_by_itself).map(|secret| {
+            let rotation = Self {
+                function: "${function/migrator}".to_owned(),
+                qualifier: Some(LIVE.to_owned()),
+                statement_id: statement(secret),
+                action: "lambda:InvokeFunction".to_owned(),
+                principal: "secretsmanager.amazonaws.com".to_owned(),
+                // This secret's rotation only; its ARN names the account.
+                source_arn: Some(format!("${{secret/{secret}.arn}}")),
+            };
+            (rotates(secret), rotation)
+        }));
+        permissions
     }
 
     /// A statement on an alias needs the alias.
@@ -97,6 +113,15 @@ impl Resource for FunctionPermission {
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         found.value.remove(cx).await
     }
+}
+
+fn statement(secret: &str) -> String {
+    format!("rotate-{secret}")
+}
+
+/// The statement that lets Secrets Manager have this secret rotated.
+pub fn rotates(secret: &str) -> String {
+    format!("migrator-{LIVE}-{}", statement(secret))
 }
 
 impl FunctionPermission {

@@ -1,8 +1,11 @@
 //! Secrets: the database's two users, the API keys, and the digests that the function checks.
 
+pub mod age;
 pub mod content;
 mod existing;
+pub mod logins;
 mod observed;
+pub mod rotation;
 pub mod secret;
 pub mod staging;
 
@@ -39,22 +42,31 @@ pub async fn value(aws: &Aws, secret_id: &str) -> Result<SecretString> {
         .ok_or_else(|| Error::failed(format!("the secret {secret_id} holds no text")))
 }
 
+#[derive(Deserialize)]
+struct Credentials {
+    username: String,
+    password: SecretString,
+}
+
 /// The password in a secret of the form `{"username", "password"}`.
 pub async fn password(aws: &Aws, secret_id: &str) -> Result<SecretString> {
-    #[derive(Deserialize)]
-    struct Credentials {
-        password: SecretString,
-    }
+    Ok(credentials(aws, secret_id).await?.password)
+}
+
+/// The user in such a secret.
+pub async fn username(aws: &Aws, secret_id: &str) -> Result<String> {
+    Ok(credentials(aws, secret_id).await?.username)
+}
+
+async fn credentials(aws: &Aws, secret_id: &str) -> Result<Credentials> {
     let value = value(aws, secret_id).await?;
     // The parser's own message could quote a part of the secret.
-    serde_json::from_str(value.expose_secret())
-        .map(|credentials: Credentials| credentials.password)
-        .map_err(|_| {
-            Error::failed(format!(
-                "the secret {secret_id} is not {{\"username\", \"password\"}}"
-            ))
-            .hint("restore its previous version in the Secrets Manager console")
-        })
+    serde_json::from_str(value.expose_secret()).map_err(|_| {
+        Error::failed(format!(
+            "the secret {secret_id} is not {{\"username\", \"password\"}}"
+        ))
+        .hint("restore its previous version in the Secrets Manager console")
+    })
 }
 
 /// Forty random letters and digits.

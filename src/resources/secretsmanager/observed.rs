@@ -7,6 +7,7 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use futures::future::try_join_all;
 
 use super::content::Content;
+use super::logins::written;
 use super::secret::Secret;
 use super::{NOT_FOUND, TAG_SOURCE, TAG_VERSION, aws_name, tags_of};
 use crate::aws::{During, Optional, Reader};
@@ -63,6 +64,7 @@ pub async fn described<'a>(
 }
 
 pub fn found(stack: &Stack, name: &str, secret: DescribeSecretOutput) -> Found<Secret> {
+    let version = written(&secret);
     let current = secret
         .version_ids_to_stages
         .unwrap_or_default()
@@ -84,7 +86,7 @@ pub fn found(stack: &Stack, name: &str, secret: DescribeSecretOutput) -> Found<S
         attributes: attributes([
             ("id", &secret.name.unwrap_or_default()),
             ("arn", &secret.arn.unwrap_or_default()),
-            ("version", &current),
+            ("version", &version),
         ]),
         value: Secret {
             description: secret.description.unwrap_or_default(),

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::age::SINCE;
 use super::content::{self, Content, DIGESTS, of_key};
 use super::existing::existing;
+use super::logins::{LOGINS, logins};
 use super::observed::{described, found, listed};
 use super::staging::{CURRENT, once_back, promote, put, source_tag, store, version_of};
 use super::{NOT_FOUND, TAG_VERSION, aws_name, secret_tags};
@@ -62,15 +64,25 @@ impl Resource for Secret {
     /// Lists lag behind by five minutes, so what is known by name is asked for by name: a list
     /// may show a secret that was deleted a moment ago, and the plan would keep it.
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let known = ["database-admin", "database-app", DIGESTS];
-        let known: BTreeSet<String> = known.map(str::to_owned).into();
-        let (mut others, mut found, keys) =
-            tokio::try_join!(listed(reader), described(reader, &known), versions(reader))?;
+        let known = BTreeSet::from([DIGESTS.to_owned()]);
+        let (mut others, mut found, logins, keys) = tokio::try_join!(
+            listed(reader),
+            described(reader, &known),
+            logins(reader),
+            versions(reader)
+        )?;
         let digests = found.iter().filter(|secret| secret.name == DIGESTS);
         let names = digests.flat_map(|secret| secret.value.sources.keys());
         others.extend(names.map(|name| of_key(name)));
-        let others: BTreeSet<String> = others.difference(&known).cloned().collect();
+        others.retain(|name| !known.contains(name) && !LOGINS.contains(&name.as_str()));
         found.extend(described(reader, &others).await?);
+        found.extend(logins.iter().map(|(name, login)| {
+            let mut found = self::found(reader.stack, name, login.secret.clone());
+            let since = login.since.map(|since| since.secs().to_string());
+            let since = since.map(|since| (SINCE.to_owned(), since));
+            found.attributes.extend(since);
+            found
+        }));
         for (name, key) in keys {
             let current = key.current().map(|current| current.id.as_str());
             let of = of_key(name);

@@ -1,12 +1,14 @@
 //! The secrets.
 
-use aws_sdk_secretsmanager::types::Tag;
+use aws_sdk_secretsmanager::types::{RotationRulesType, Tag};
+use wmctl::aws::Emulator::MiniStack;
 
 use super::{Account, Deletion, Rows, drift};
 
 const APP: &str = "secret/database-app";
 const DIGESTS: &str = "secret/api-keys";
 const KEY: &str = "secret/api-key-chatbot";
+const ROTATION: &str = "secret-rotation/database-app";
 
 pub fn rows() -> Rows {
     Rows {
@@ -37,6 +39,12 @@ pub fn rows() -> Rows {
                     call.secret_id(account.id(KEY)).send().await.unwrap();
                 })
             }),
+            drift(ROTATION, "days", |account| {
+                Box::pin(rotate(account, "function-alias/migrator", 999))
+            }),
+            drift(ROTATION, "function", |account| {
+                Box::pin(rotate(account, "function-alias/chatbot", 30))
+            }),
         ],
         deletions: vec![
             Deletion {
@@ -58,14 +66,39 @@ pub fn rows() -> Rows {
                     "function-alias/chatbot",
                     "function-alias/migrator",
                     "schema/main",
+                    "function-permission/migrator-live-rotate-database-app",
+                    ROTATION,
                 ],
                 except: &[],
                 deed: |account| Box::pin(delete(account, APP)),
             },
+            Deletion {
+                id: ROTATION,
+                also: &[],
+                except: &[(MiniStack, "rotates nothing by schedule")],
+                deed: |account| {
+                    Box::pin(async move {
+                        let call = account.aws.secrets.cancel_rotate_secret();
+                        call.secret_id(account.id(APP)).send().await.unwrap();
+                    })
+                },
+            },
         ],
-        fixed: &[],
+        fixed: &[("secret-rotation", "secret", "it is found by it")],
         lasting: &[],
     }
+}
+
+async fn rotate(account: &Account, function: &str, days: i64) {
+    let rules = RotationRulesType::builder().automatically_after_days(days);
+    let call = account.aws.secrets.rotate_secret();
+    call.secret_id(account.id(APP))
+        .rotation_lambda_arn(account.id(function))
+        .rotation_rules(rules.build())
+        .rotate_immediately(false)
+        .send()
+        .await
+        .unwrap();
 }
 
 async fn tag(account: &Account, secret: &str, key: &str) {
