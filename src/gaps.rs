@@ -8,6 +8,10 @@ use crate::aws::Emulator::{self, MiniStack, Moto};
 use crate::diff::Change;
 use crate::object::Id;
 
+/// Kinds that an emulator has nothing of, and what it has nothing of. They are left out there.
+pub const MISSING: &[(Emulator, &str, &str)] =
+    &[(MiniStack, "web-acl-logging", "no logs of the firewall")];
+
 /// Emulator, kind, path prefix of the field, and what happens to it there.
 pub type Gap = (Emulator, &'static str, &'static str, &'static str);
 
@@ -19,7 +23,11 @@ pub const TABLE: &[Gap] = &[
     (MiniStack, "alarm", "queries", LOST_ALARM),
     (MiniStack, "api-key", "tags", LATE_TAGS),
     (MiniStack, "db-instance", "log_exports", "not stored"),
+    (MiniStack, "flow-log", "interval_s", "not stored"),
+    (MiniStack, "flow-log", "log_group", "not stored"),
+    (MiniStack, "flow-log", "role", "not stored"),
     (MiniStack, "iam-role", "boundary", "left out of the list"),
+    (MiniStack, "network-acl", "subnets", "subnets have none"),
     (MiniStack, "rest-api", "endpoint_access", "not stored"),
     (MiniStack, "rest-api", "security_policy", "not stored"),
     (MiniStack, "rest-api", "tags", LATE_TAGS),
@@ -57,6 +65,18 @@ impl Gaps {
         }
     }
 
+    /// The kinds that the target has nothing of.
+    pub fn missing(&self) -> Vec<&'static str> {
+        self.all_missing().map(|(kind, _)| kind).collect()
+    }
+
+    fn all_missing(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        MISSING
+            .iter()
+            .filter(|(emulator, _, _)| Some(*emulator) == self.emulator)
+            .map(|(_, kind, why)| (*kind, *why))
+    }
+
     /// `changes` without those that the emulator could not have stored.
     pub fn hide(&self, id: &Id, changes: Vec<Change>) -> Vec<Change> {
         let Some(emulator) = self.emulator else {
@@ -77,14 +97,15 @@ impl Gaps {
             .collect()
     }
 
-    /// One line for each gap that was met: kind and field, how many objects, and why.
+    /// One line for each kind that is missing, and for each gap that was met: kind and field, how
+    /// many objects, and why.
     pub fn met(&self) -> Vec<String> {
-        self.met
-            .borrow()
-            .iter()
-            .map(|((_, kind, path, why), ids)| {
-                format!("{kind} {path} ({} objects): {why}", ids.len())
-            })
-            .collect()
+        let missing = self.all_missing();
+        let missing = missing.map(|(kind, why)| format!("{kind} (all): {why}"));
+        let met = self.met.borrow();
+        let met = met.iter().map(|((_, kind, path, why), ids)| {
+            format!("{kind} {path} ({} objects): {why}", ids.len())
+        });
+        missing.chain(met).collect()
     }
 }

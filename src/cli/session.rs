@@ -103,7 +103,7 @@ impl Session {
             local,
             aws,
             stack,
-            kinds: resources::all(),
+            kinds: resources::all().without(&gaps.missing()),
             options: Options {
                 skip_migrate: global.skip.contains(&Skip::Migrate),
                 skip_health: global.skip.contains(&Skip::Health),
@@ -393,6 +393,7 @@ impl Session {
                 .account_limit
                 .and_then(|limit| limit.unreserved_concurrent_executions)
                 .and_then(|units| u32::try_from(units).ok()),
+            operator: Some((self.stack.clone(), self.aws.caller.clone())),
         })
     }
 }

@@ -354,6 +354,13 @@ impl Kinds {
         self.0.get(name).map(AsRef::as_ref)
     }
 
+    /// But for those that a cloud does not have.
+    #[must_use]
+    pub fn without(mut self, missing: &[&str]) -> Self {
+        self.0.retain(|name, _| !missing.contains(name));
+        self
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &dyn Kind> {
         self.0.values().map(AsRef::as_ref)
     }
@@ -399,8 +406,12 @@ kinds![
     apigateway::usage_plan::UsagePlan,
     apigateway::usage_plan_key::UsagePlanKey,
     wafv2::association::WebAclAssociation,
+    wafv2::logging::WebAclLogging,
     wafv2::web_acl::WebAcl,
+    ec2::default_network_acl::DefaultNetworkAcl,
     ec2::default_security_group::DefaultSecurityGroup,
+    ec2::flow_log::FlowLog,
+    ec2::network_acl::NetworkAcl,
     ec2::route_table::RouteTable,
     ec2::security_group::SecurityGroup,
     ec2::security_group_rules::SecurityGroupRules,
@@ -422,6 +433,7 @@ kinds![
     rds::parameter_group::ParameterGroup,
     rds::subnet_group::SubnetGroup,
     secretsmanager::secret::Secret,
+    secretsmanager::secret_policy::SecretPolicy,
     sns::subscription::Subscription,
     sns::topic::Topic,
 ];

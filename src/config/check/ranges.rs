@@ -25,7 +25,7 @@ const COUNT: i64 = 1_000_000;
 
 /// Every number of the file. The subnets of the smallest network, a /24 in eight parts, are
 /// /27 and so above what EC2 asks for: zones and CIDR need no check against each other.
-pub(in super::super) const RANGES: [Range; 23] = [
+pub(in super::super) const RANGES: [Range; 25] = [
     range(
         "network.zones",
         2,
@@ -50,6 +50,12 @@ pub(in super::super) const RANGES: [Range; 23] = [
         7,
         36_500,
         "without the key nothing is dropped, and anomalies are judged by the seven days before",
+    ),
+    range(
+        "database.enhanced_monitoring_s",
+        0,
+        60,
+        "0 turns it off, and RDS looks once a minute at least",
     ),
     range(
         "function.memory_mb",
@@ -147,6 +153,12 @@ pub(in super::super) const RANGES: [Range; 23] = [
         1,
         100,
         "it is a percentage",
+    ),
+    range(
+        "audit.retention_days",
+        90,
+        3653,
+        "an attack may be found months later, and CloudWatch keeps logs for ten years at most",
     ),
     // MariaDB's own bounds; it is written as text among the other parameters.
     range(

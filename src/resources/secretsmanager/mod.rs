@@ -4,6 +4,7 @@ mod content;
 mod existing;
 mod observed;
 pub mod secret;
+pub mod secret_policy;
 
 use aws_sdk_secretsmanager::types::Tag;
 use rand::SeedableRng;
