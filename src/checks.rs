@@ -282,6 +282,7 @@ mod tests {
         let plan = step(Id::new("function", "chatbot"), Action::Create, Some(wanted));
         let kinds = crate::resources::all();
         let free = |units| Facts {
+            operator: None,
             unreserved_concurrency: Some(units),
         };
         let destroy = Ids::default();

@@ -191,15 +191,13 @@ mod tests {
     use crate::resources::sample;
 
     fn acls(ties: &[(&str, &str)]) -> String {
-        let ties: String = ties
-            .iter()
-            .map(|(tie, subnet)| {
-                format!(
-                    "<item><networkAclAssociationId>{tie}</networkAclAssociationId>\
-                     <subnetId>{subnet}</subnetId></item>"
-                )
-            })
-            .collect();
+        let tie = |(tie, subnet): &(&str, &str)| {
+            format!(
+                "<item><networkAclAssociationId>{tie}</networkAclAssociationId>\
+                 <subnetId>{subnet}</subnetId></item>"
+            )
+        };
+        let ties = ties.iter().map(tie).collect::<Vec<_>>().concat();
         format!(
             "<DescribeNetworkAclsResponse><networkAclSet><item>\
              <networkAclId>acl-default</networkAclId><default>true</default>\

@@ -7,6 +7,7 @@ use super::{Account, Deletion, Rows, drift};
 const APP: &str = "secret/database-app";
 const DIGESTS: &str = "secret/api-keys";
 const KEY: &str = "secret/api-key-chatbot";
+const POLICY: &str = "secret-policy/database-app";
 
 pub fn rows() -> Rows {
     Rows {
@@ -27,6 +28,15 @@ pub fn rows() -> Rows {
             drift(APP, "tags.owner", |account| {
                 Box::pin(tag(account, APP, "owner"))
             }),
+            // Everybody may read it whom IAM allows to.
+            drift(POLICY, "policy", |account| {
+                Box::pin(async move {
+                    let call = account.aws.secrets.put_resource_policy();
+                    let nothing = r#"{"Version": "2012-10-17", "Statement": []}"#;
+                    let call = call.secret_id(account.id(POLICY)).resource_policy(nothing);
+                    call.send().await.unwrap();
+                })
+            }),
             drift(DIGESTS, "sources.chatbot", |account| {
                 Box::pin(tag(account, DIGESTS, "wmctl:source/chatbot"))
             }),
@@ -40,8 +50,20 @@ pub fn rows() -> Rows {
         ],
         deletions: vec![
             Deletion {
-                id: KEY,
+                id: POLICY,
                 also: &[],
+                except: &[],
+                deed: |account| {
+                    Box::pin(async move {
+                        let call = account.aws.secrets.delete_resource_policy();
+                        let call = call.secret_id(account.id(POLICY));
+                        call.send().await.unwrap();
+                    })
+                },
+            },
+            Deletion {
+                id: KEY,
+                also: &["secret-policy/api-key-chatbot"],
                 except: &[],
                 deed: |account| Box::pin(delete(account, KEY)),
             },
@@ -58,12 +80,13 @@ pub fn rows() -> Rows {
                     "function-alias/chatbot",
                     "function-alias/migrator",
                     "schema/main",
+                    POLICY,
                 ],
                 except: &[],
                 deed: |account| Box::pin(delete(account, APP)),
             },
         ],
-        fixed: &[],
+        fixed: &[("secret-policy", "secret", "it is a part of the secret")],
         lasting: &[],
     }
 }
