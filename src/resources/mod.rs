@@ -378,6 +378,7 @@ macro_rules! kinds {
 }
 
 pub mod apigateway;
+pub mod cloudtrail;
 pub mod cloudwatch;
 pub mod ec2;
 pub mod events;
@@ -386,6 +387,7 @@ pub mod kms;
 pub mod lambda;
 pub mod logs;
 pub mod rds;
+pub mod s3;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod secretsmanager;
@@ -427,11 +429,14 @@ kinds![
     lambda::permission::FunctionPermission,
     lambda::schema::Schema,
     lambda::version::FunctionVersion,
+    cloudtrail::trail::Trail,
     logs::log_group::LogGroup,
+    logs::metric_filter::MetricFilter,
     cloudwatch::alarm::Alarm,
     rds::instance::Instance,
     rds::parameter_group::ParameterGroup,
     rds::subnet_group::SubnetGroup,
+    s3::bucket::Bucket,
     secretsmanager::secret::Secret,
     secretsmanager::secret_policy::SecretPolicy,
     sns::subscription::Subscription,

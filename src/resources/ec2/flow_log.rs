@@ -12,7 +12,10 @@ use super::{existing, owned_by, owned_name, specification, tag, tags_of};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Failure, Reader};
 use crate::error::{Error, Result};
-use crate::object::{Attributes, attributes};
+use crate::object::{Attributes, Id, attributes};
+use crate::resources::iam::role::{self, Role};
+use crate::resources::logs::flow_group;
+use crate::resources::logs::log_group::LogGroup;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -34,6 +37,14 @@ impl Resource for FlowLog {
     const NEEDS: &'static [&'static str] = &["vpc", "log-group", "iam-role"];
     const SUPERSEDED: Option<usize> = Some(0);
 
+    /// By names that outlive them.
+    fn after(_name: &str) -> Vec<Id> {
+        vec![
+            Id::new(LogGroup::KIND, "flow-logs"),
+            Id::new(Role::KIND, "flow-logs"),
+        ]
+    }
+
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         if !scope.config.network.flow_logs {
             return Vec::new();
@@ -41,8 +52,8 @@ impl Resource for FlowLog {
         let own = Self {
             vpc: "${vpc/main}".to_owned(),
             traffic: TrafficType::All.as_str().to_owned(),
-            log_group: "${log-group/flow-logs}".to_owned(),
-            role: "${iam-role/flow-logs.arn}".to_owned(),
+            log_group: flow_group(scope.stack),
+            role: role::arn(scope.stack, "flow-logs"),
             interval_s: 600,
             tags: scope.tags(Self::KIND, "main"),
         };

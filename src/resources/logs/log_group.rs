@@ -253,17 +253,31 @@ mod tests {
             "/aws/lambda/chat-prod-chatbot",
             "/aws/lambda/chat-prod-migrator",
         ];
-        assert_eq!(names("")[..2], functions);
-        assert_eq!(
-            names("")[2..],
-            [
-                "/aws/apigateway/chat-prod-access",
-                "API-Gateway-Execution-Logs_${rest-api/main}/prod"
-            ]
-        );
-        assert_eq!(
-            names("[api]\naccess_logs = false\nexecution_logs = \"off\""),
-            functions
+        let api = [
+            "/aws/apigateway/chat-prod-access",
+            "API-Gateway-Execution-Logs_${rest-api/main}/prod",
+        ];
+        let others = [
+            "/aws/rds/instance/chat-prod/error",
+            "/aws/rds/instance/chat-prod/slowquery",
+            "/aws/vpc/chat-prod-flow-logs",
+            "/aws/cloudtrail/chat-prod-trail",
+            "aws-waf-logs-chat-prod",
+        ];
+        let mut all = [&functions[..], &api, &others].concat();
+        all.sort_unstable();
+        let mut found = names("");
+        found.sort_unstable();
+        assert_eq!(found, all);
+        let off = "[api]\naccess_logs = false\nexecution_logs = \"off\"\n[audit]\ncloudtrail = false\n\
+                   [network]\nflow_logs = false\n[waf]\nenabled = false\n";
+        let left = [&functions[..], &others[..2]].concat();
+        assert_eq!(names(off), left);
+        let theirs = "[database]\ninstance = \"shared\"\nadmin_secret = \"shared/admin\"";
+        assert!(
+            !names(theirs)
+                .iter()
+                .any(|name| name.starts_with("/aws/rds/"))
         );
     }
 }

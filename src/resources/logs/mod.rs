@@ -2,6 +2,7 @@
 
 mod finding;
 pub mod log_group;
+pub mod metric_filter;
 
 use crate::stack::Stack;
 

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::diff::{diff, fields};
 use crate::error::Result;
 use crate::object::{Attributes, Id};
+use crate::resources::iam::role::{self, Role};
 use crate::resources::logs::log_group::LogGroup;
 use crate::resources::secretsmanager::password;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
@@ -79,6 +80,7 @@ impl Resource for Instance {
             // RDS would make its own, with neither key nor retention.
             Id::new(LogGroup::KIND, "database-error"),
             Id::new(LogGroup::KIND, "database-slowquery"),
+            Id::new(Role::KIND, "rds-monitoring"),
         ]
     }
 
@@ -116,8 +118,7 @@ impl Resource for Instance {
             // The audit log would need an option group.
             log_exports: vec!["error".to_owned(), "slowquery".to_owned()],
             monitoring_s,
-            monitoring_role: (monitoring_s > 0)
-                .then(|| "${iam-role/rds-monitoring.arn}".to_owned()),
+            monitoring_role: (monitoring_s > 0).then(|| role::arn(scope.stack, "rds-monitoring")),
             certificate_authority: "rds-ca-rsa2048-g1".to_owned(),
             deleting: false,
             tags: scope.tags(Self::KIND, "main"),
