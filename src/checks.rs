@@ -7,7 +7,9 @@ use crate::object::{Id, Ids};
 use crate::plan::{Action, Plan, Reason, Step};
 use crate::resources::lambda::function::log_retention;
 use crate::resources::lambda::schema;
-use crate::resources::{Kind, Kinds};
+use crate::resources::secretsmanager::secret_policy::{SecretPolicy, admits};
+use crate::resources::{Kind, Kinds, Resource};
+use crate::stack::Stack;
 
 /// Units of concurrency that Lambda insists on leaving to functions without a reservation.
 const UNRESERVED_MINIMUM: u32 = 100;
@@ -17,6 +19,8 @@ const UNRESERVED_MINIMUM: u32 = 100;
 pub struct Facts {
     /// Concurrency that no function has reserved yet; unknown where the cloud does not say.
     pub unreserved_concurrency: Option<u32>,
+    /// Who runs this, where the cloud tells callers apart.
+    pub operator: Option<(Stack, String)>,
 }
 
 /// Refuses a plan that would destroy data that nobody named, or that AWS cannot carry out.
@@ -24,6 +28,7 @@ pub fn check(kinds: &Kinds, plan: &Plan, destroy: &Ids, facts: &Facts) -> Result
     data_is_kept(kinds, plan, destroy)?;
     logs_are_kept(plan, destroy)?;
     database_can_follow(plan)?;
+    secrets_open(plan, facts)?;
     concurrency_is_there(plan, facts)
 }
 
@@ -43,6 +48,35 @@ pub fn pending(plan: &Plan, migrations: &[Migration]) -> Result<Vec<Verdict>> {
         .iter()
         .partition(|migration| migration.version() <= version);
     Ok(judge(&statements(before)?, &statements(pending)?))
+}
+
+/// Whoever could not read the secrets that a run makes would be stuck half-way through it.
+fn secrets_open(plan: &Plan, facts: &Facts) -> Result<()> {
+    let Some((stack, caller)) = &facts.operator else {
+        return Ok(());
+    };
+    let steps = plan
+        .steps
+        .iter()
+        .filter(|step| step.id.kind == SecretPolicy::KIND);
+    let mut policies = steps.filter_map(|step| step.wanted.as_ref());
+    if policies.all(|wanted| admits(&wanted["policy"], stack, caller)) {
+        return Ok(());
+    }
+    let role = caller.split(":assumed-role/").nth(1);
+    let role = role.and_then(|rest| rest.split('/').next());
+    let (partition, account) = (stack.partition(), &stack.account);
+    let arn = role.map_or_else(
+        || caller.clone(),
+        |role| format!("arn:{partition}:iam::{account}:role/{role}"),
+    );
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!("the stack's secrets would not open for {caller}, and wmctl reads some of them"),
+    )
+    .hint(format!(
+        "nothing was changed; add your role, with its path, to [stack] in infra.toml: operators = [\"{arn}\"]"
+    )))
 }
 
 fn data_is_kept(kinds: &Kinds, plan: &Plan, destroy: &Ids) -> Result<()> {
@@ -303,6 +337,7 @@ mod tests {
         let plan = step(Id::new("function", "chatbot"), Action::Create, Some(wanted));
         let kinds = crate::resources::all();
         let free = |units| Facts {
+            operator: None,
             unreserved_concurrency: Some(units),
         };
         let destroy = Ids::default();

@@ -8,8 +8,13 @@ use crate::aws::Emulator::{self, MiniStack, Moto};
 use crate::diff::Change;
 use crate::object::Id;
 
-/// Emulator, kind, path prefix of the field, and what happens to it there. Without a field it is the
-/// whole kind, of which nothing is made there.
+/// Kinds that an emulator has nothing of, and what it has nothing of. They are left out there.
+pub const MISSING: &[(Emulator, &str, &str)] = &[
+    (MiniStack, "secret-rotation", NO_STEPS),
+    (MiniStack, "web-acl-logging", "no logs of the firewall"),
+];
+
+/// Emulator, kind, path prefix of the field, and what happens to it there.
 pub type Gap = (Emulator, &'static str, &'static str, &'static str);
 
 pub const TABLE: &[Gap] = &[
@@ -21,11 +26,14 @@ pub const TABLE: &[Gap] = &[
     (MiniStack, "api-key", "enabled", "a change is kept as text"),
     (MiniStack, "api-key", "tags", LATE_TAGS),
     (MiniStack, "db-instance", "log_exports", "not stored"),
+    (MiniStack, "flow-log", "interval_s", "not stored"),
+    (MiniStack, "flow-log", "log_group", "not stored"),
+    (MiniStack, "flow-log", "role", "not stored"),
     (MiniStack, "iam-role", "boundary", "left out of the list"),
+    (MiniStack, "network-acl", "subnets", "subnets have none"),
     (MiniStack, "rest-api", "endpoint_access", "not stored"),
     (MiniStack, "rest-api", "security_policy", "not stored"),
     (MiniStack, "rest-api", "tags", LATE_TAGS),
-    (MiniStack, "secret-rotation", "", NO_STEPS),
     (MiniStack, "stage", "tags", LATE_TAGS),
     (MiniStack, "usage-plan", "tags", LATE_TAGS),
     (MiniStack, "vpc-endpoint", "groups", "not stored"),
@@ -70,20 +78,16 @@ impl Gaps {
         }
     }
 
-    /// Whether nothing of this object's kind can be made on the emulator.
-    pub fn lacks(&self, id: &Id) -> bool {
-        let gap = TABLE.iter().find(|(target, kind, path, _)| {
-            Some(*target) == self.emulator && *kind == id.kind && path.is_empty()
-        });
-        if let Some(gap) = gap {
-            self.meet(gap, id);
-        }
-        gap.is_some()
+    /// The kinds that the target has nothing of.
+    pub fn missing(&self) -> Vec<&'static str> {
+        self.all_missing().map(|(kind, _)| kind).collect()
     }
 
-    fn meet(&self, gap: &Gap, id: &Id) {
-        let mut met = self.met.borrow_mut();
-        met.entry(*gap).or_default().insert(id.clone());
+    fn all_missing(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        MISSING
+            .iter()
+            .filter(|(emulator, _, _)| Some(*emulator) == self.emulator)
+            .map(|(_, kind, why)| (*kind, *why))
     }
 
     /// `changes` without those that the emulator could not have stored.
@@ -98,22 +102,23 @@ impl Gaps {
                     *target == emulator && *kind == id.kind && change.path.starts_with(path)
                 });
                 if let Some(gap) = gap {
-                    self.meet(gap, id);
+                    let mut met = self.met.borrow_mut();
+                    met.entry(*gap).or_default().insert(id.clone());
                 }
                 gap.is_none()
             })
             .collect()
     }
 
-    /// One line for each gap that was met: kind and field, how many objects, and why.
+    /// One line for each kind that is missing, and for each gap that was met: kind and field, how
+    /// many objects, and why.
     pub fn met(&self) -> Vec<String> {
-        self.met
-            .borrow()
-            .iter()
-            .map(|((_, kind, path, why), ids)| {
-                let what = [*kind, *path].join(" ");
-                format!("{} ({} objects): {why}", what.trim_end(), ids.len())
-            })
-            .collect()
+        let missing = self.all_missing();
+        let missing = missing.map(|(kind, why)| format!("{kind} (all): {why}"));
+        let met = self.met.borrow();
+        let met = met.iter().map(|((_, kind, path, why), ids)| {
+            format!("{kind} {path} ({} objects): {why}", ids.len())
+        });
+        missing.chain(met).collect()
     }
 }

@@ -61,6 +61,7 @@ pub struct Aws {
     /// more reads, one behind the other.
     early: Arc<Mutex<Option<Vec<RestApi>>>>,
     pub apigateway: aws_sdk_apigateway::Client,
+    pub cloudtrail: aws_sdk_cloudtrail::Client,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub ec2: aws_sdk_ec2::Client,
     pub events: aws_sdk_eventbridge::Client,
@@ -69,6 +70,7 @@ pub struct Aws {
     pub lambda: aws_sdk_lambda::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub rds: aws_sdk_rds::Client,
+    pub s3: aws_sdk_s3::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
     pub sns: aws_sdk_sns::Client,
     pub waf: aws_sdk_wafv2::Client,
@@ -142,10 +144,11 @@ impl Aws {
     ) -> Self {
         // Each service has a configuration of its own type.
         macro_rules! client {
-            ($service:ident) => {
+            ($service:ident $(. $setting:ident ($value:expr))*) => {
                 $service::Client::from_conf(
                     $service::config::Builder::from(config)
                         .retry_classifier(Once)
+                        $(.$setting($value))*
                         .build(),
                 )
             };
@@ -158,6 +161,7 @@ impl Aws {
             calls,
             early: Arc::default(),
             apigateway: client!(aws_sdk_apigateway),
+            cloudtrail: client!(aws_sdk_cloudtrail),
             cloudwatch: client!(aws_sdk_cloudwatch),
             ec2: client!(aws_sdk_ec2),
             events: client!(aws_sdk_eventbridge),
@@ -166,6 +170,8 @@ impl Aws {
             lambda: client!(aws_sdk_lambda),
             logs: client!(aws_sdk_cloudwatchlogs),
             rds: client!(aws_sdk_rds),
+            // An emulator's host has no name for each bucket.
+            s3: client!(aws_sdk_s3.force_path_style(emulator.is_some())),
             secrets: client!(aws_sdk_secretsmanager),
             sns: client!(aws_sdk_sns),
             waf: client!(aws_sdk_wafv2),

@@ -151,6 +151,9 @@ fn refusal(
     message: &str,
 ) -> HttpResponse {
     let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+    if service == "s3" {
+        return response(status, error, None);
+    }
     if service == "ec2" {
         let body = format!("<Response><Errors>{error}</Errors></Response>");
         return response(status, body, None);

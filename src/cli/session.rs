@@ -109,7 +109,7 @@ impl Session {
             local,
             aws,
             stack,
-            kinds: resources::all(),
+            kinds: resources::all().without(&gaps.missing()),
             options: Options {
                 skip_migrate: global.skip.contains(&Skip::Migrate),
                 skip_health: global.skip.contains(&Skip::Health),
@@ -168,7 +168,7 @@ impl Session {
             wanted.extend(kind.wanted(&scope)?);
         }
         let skipped = |id: &Id| self.options.skip_migrate && id.kind == Schema::KIND;
-        wanted.retain(|wanted| !skipped(&wanted.id) && !self.gaps.lacks(&wanted.id));
+        wanted.retain(|wanted| !skipped(&wanted.id));
         let mut notes = observed.notes;
         let ages = ages(&self.config, &observed.objects, rotation::now());
         notes.extend(ages.iter().filter_map(Age::warning));
@@ -408,6 +408,7 @@ impl Session {
                 .account_limit
                 .and_then(|limit| limit.unreserved_concurrent_executions)
                 .and_then(|units| u32::try_from(units).ok()),
+            operator: Some((self.stack.clone(), self.aws.caller.clone())),
         })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::{Alarms, Api, Config, Database, Function, Migrations, Network, StackSettings, Waf};
+use super::{
+    Alarms, Api, Audit, Config, Database, Function, Migrations, Network, StackSettings, Waf,
+};
 
 /// A whole file, the defaults where there are some.
 pub(super) static EXAMPLE: LazyLock<toml::Value> = LazyLock::new(|| {
@@ -11,6 +13,7 @@ pub(super) static EXAMPLE: LazyLock<toml::Value> = LazyLock::new(|| {
             name: "chatbot".to_owned(),
             region: "us-east-1".to_owned(),
             environment: "prod".to_owned(),
+            operators: vec!["arn:aws:iam::111122223333:role/deployer".to_owned()],
             tags: [("owner".to_owned(), "security-team".to_owned())].into(),
         },
         network: Network {
@@ -39,6 +42,7 @@ pub(super) static EXAMPLE: LazyLock<toml::Value> = LazyLock::new(|| {
             email: Some("ops@example.com".to_owned()),
             ..Alarms::default()
         },
+        audit: Audit::default(),
     };
     toml::Value::try_from(example).unwrap_or(toml::Value::Boolean(false))
 });

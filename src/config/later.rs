@@ -4,22 +4,13 @@ use super::document::{Document, Place, entries};
 use super::problem::Problem;
 
 /// A key or section, and what to do without it. `[]` stands for any element of a list.
-pub(super) const KEYS: [(&str, &str); 7] = [
-    ("network.flow_logs", "no flow logs are kept"),
-    (
-        "database.enhanced_monitoring_s",
-        "the instance is monitored by its CloudWatch metrics alone",
-    ),
+pub(super) const KEYS: [(&str, &str); 4] = [
     (
         "api.allow_from",
         "every address that holds an API key may call",
     ),
     ("api.cors_origin", "no origin but the API's own is allowed"),
     ("api.cognito", "callers are told apart by their API keys"),
-    (
-        "audit",
-        "nothing is recorded beyond the account's own trail",
-    ),
     ("mcp", "the intents are served by the API alone"),
 ];
 

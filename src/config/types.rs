@@ -27,6 +27,8 @@ pub struct Config {
     pub waf: Waf,
     #[serde(default)]
     pub alarms: Alarms,
+    #[serde(default)]
+    pub audit: Audit,
 }
 
 /// Whose objects these are and where they live.
@@ -37,6 +39,11 @@ pub struct StackSettings {
     pub region: String,
     #[serde(default = "environment")]
     pub environment: String,
+    /// ARNs of those who run wmctl, and may read the secrets; without it, every user of the account
+    /// and of Identity Center may, and no role.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
+    pub operators: Vec<String>,
     /// Put on every object that takes tags, beside the owner tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
@@ -53,6 +60,8 @@ pub struct Network {
     /// Private subnets, one in each of so many availability zones.
     pub zones: u8,
     pub egress: Egress,
+    /// Who talked to whom is recorded, in a VPC of the stack's own.
+    pub flow_logs: bool,
     /// A VPC that somebody else keeps, instead of one of the stack's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vpc_id: Option<String>,
@@ -62,6 +71,11 @@ pub struct Network {
 }
 
 impl Network {
+    /// Whether the stack records what passes through its own VPC.
+    pub fn records_flows(&self) -> bool {
+        self.flow_logs && self.vpc_id.is_none()
+    }
+
     /// How many subnets the stack uses, its own or others'.
     pub fn subnets(&self) -> usize {
         match self.vpc_id {
@@ -77,6 +91,7 @@ impl Default for Network {
             cidr: Ipv4Net::new_assert(std::net::Ipv4Addr::new(10, 42, 0, 0), 16),
             zones: 2,
             egress: Egress::Endpoints,
+            flow_logs: true,
             vpc_id: None,
             subnet_ids: Vec::new(),
         }
@@ -111,6 +126,8 @@ pub struct Database {
     /// Days after which the passwords are rotated by themselves; never at 0.
     pub rotate_after_days: u32,
     pub backup_days: u32,
+    /// Seconds between two looks at the instance's operating system; 0 for none.
+    pub enhanced_monitoring_s: u32,
     /// Days after which stored access and error logs are dropped; never where unset.
     pub log_retention_days: Option<u32>,
     pub deletion_protection: bool,
@@ -145,6 +162,7 @@ impl Default for Database {
             app_user: "app_user".to_owned(),
             rotate_after_days: 30,
             backup_days: 7,
+            enhanced_monitoring_s: 60,
             log_retention_days: None,
             deletion_protection: true,
             parameters: default_parameters(),
@@ -426,6 +444,25 @@ impl Default for Alarms {
             latency_p99_ms: 1000,
             database_cpu_percent: 80,
             database_connections_percent: 80,
+        }
+    }
+}
+
+/// What is recorded about the account and the network, and who watches it.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// A trail of the stack's own; leave it out where the account has one for all regions.
+    pub cloudtrail: bool,
+    /// How long the trail, and the network's and the firewall's logs, are kept.
+    pub retention_days: u32,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            cloudtrail: true,
+            retention_days: 365,
         }
     }
 }

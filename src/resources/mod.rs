@@ -361,6 +361,13 @@ impl Kinds {
         self.0.get(name).map(AsRef::as_ref)
     }
 
+    /// But for those that a cloud does not have.
+    #[must_use]
+    pub fn without(mut self, missing: &[&str]) -> Self {
+        self.0.retain(|name, _| !missing.contains(name));
+        self
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &dyn Kind> {
         self.0.values().map(AsRef::as_ref)
     }
@@ -378,6 +385,7 @@ macro_rules! kinds {
 }
 
 pub mod apigateway;
+pub mod cloudtrail;
 pub mod cloudwatch;
 pub mod ec2;
 pub mod events;
@@ -386,6 +394,7 @@ pub mod kms;
 pub mod lambda;
 pub mod logs;
 pub mod rds;
+pub mod s3;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod secretsmanager;
@@ -406,8 +415,12 @@ kinds![
     apigateway::usage_plan::UsagePlan,
     apigateway::usage_plan_key::UsagePlanKey,
     wafv2::association::WebAclAssociation,
+    wafv2::logging::WebAclLogging,
     wafv2::web_acl::WebAcl,
+    ec2::default_network_acl::DefaultNetworkAcl,
     ec2::default_security_group::DefaultSecurityGroup,
+    ec2::flow_log::FlowLog,
+    ec2::network_acl::NetworkAcl,
     ec2::route_table::RouteTable,
     ec2::security_group::SecurityGroup,
     ec2::security_group_rules::SecurityGroupRules,
@@ -423,13 +436,17 @@ kinds![
     lambda::permission::FunctionPermission,
     lambda::schema::Schema,
     lambda::version::FunctionVersion,
+    cloudtrail::trail::Trail,
     logs::log_group::LogGroup,
+    logs::metric_filter::MetricFilter,
     cloudwatch::alarm::Alarm,
     rds::instance::Instance,
     rds::parameter_group::ParameterGroup,
     rds::subnet_group::SubnetGroup,
+    s3::bucket::Bucket,
     secretsmanager::rotation::SecretRotation,
     secretsmanager::secret::Secret,
+    secretsmanager::secret_policy::SecretPolicy,
     sns::subscription::Subscription,
     sns::topic::Topic,
 ];

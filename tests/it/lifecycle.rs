@@ -14,7 +14,7 @@ pub fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// What `down` takes along only where it is named.
-pub const EVERYTHING: &str = "db-instance/main,kms-key/main,secret/*";
+pub const EVERYTHING: &str = "db-instance/main,kms-key/main,secret/*,bucket/*";
 
 pub fn changes(run: &Run) -> u64 {
     let summary = run.json()["plan"]["summary"].as_object().unwrap().clone();

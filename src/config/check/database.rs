@@ -21,16 +21,20 @@ const OWN_SCHEMAS: [&str; 6] = [
 const OWN_USERS: [&str; 5] = ["admin", "root", "rdsadmin", "mysql", "mariadb"];
 
 /// Keys that describe an instance that the stack makes.
-const OF_OWN_INSTANCE: [&str; 8] = [
+const OF_OWN_INSTANCE: [&str; 9] = [
     "engine",
     "version",
     "instance_class",
     "storage_gb",
     "multi_az",
     "backup_days",
+    "enhanced_monitoring_s",
     "deletion_protection",
     "parameters",
 ];
+
+/// How often RDS can look at the operating system; 0 is never.
+const MONITORING_S: [u32; 7] = [0, 1, 5, 10, 15, 30, 60];
 
 const SIZES: [&str; 5] = ["micro", "small", "medium", "large", "xlarge"];
 
@@ -40,6 +44,27 @@ pub(super) fn check(checker: &mut Checker<'_, '_>) {
     instance_class(checker);
     names(checker);
     parameters(checker);
+    monitoring(checker);
+}
+
+fn monitoring(checker: &mut Checker<'_, '_>) {
+    let seconds = checker.config.database.enhanced_monitoring_s;
+    if MONITORING_S.contains(&seconds) {
+        return;
+    }
+    let nearest = MONITORING_S
+        .iter()
+        .min_by_key(|known| known.abs_diff(seconds));
+    checker.refuse(
+        &"database.enhanced_monitoring_s".into(),
+        "is not an interval of RDS",
+        "not one of its steps",
+        format!(
+            "the nearest is `enhanced_monitoring_s = {}`; RDS has {}",
+            nearest.unwrap_or(&60),
+            MONITORING_S.map(|step| step.to_string()).join(", ")
+        ),
+    );
 }
 
 /// An instance that somebody else keeps comes with its administrator's secret, and with nothing

@@ -1,9 +1,10 @@
-//! `[waf]` and `[alarms]`.
+//! `[waf]`, `[alarms]` and `[audit]`.
 
 use std::collections::BTreeSet;
 
 use super::super::document::Place;
 use super::Checker;
+use super::function::retention;
 use super::tables::is_country;
 
 /// In one geographic match statement.
@@ -13,6 +14,8 @@ pub(super) fn check(checker: &mut Checker<'_, '_>) {
     managed_rules(checker);
     countries(checker);
     email(checker);
+    let days = checker.config.audit.retention_days;
+    retention(checker, "audit.retention_days", days);
 }
 
 fn managed_rules(checker: &mut Checker<'_, '_>) {

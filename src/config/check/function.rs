@@ -10,13 +10,15 @@ use super::tables::RETENTION_DAYS;
 pub const OTHER_CONNECTIONS: u32 = 1 + 5;
 
 pub(super) fn check(checker: &mut Checker<'_, '_>) {
-    retention(checker);
+    let days = checker.config.function.log_retention_days;
+    retention(checker, "function.log_retention_days", days);
     connections(checker);
     files(checker);
 }
 
-fn retention(checker: &mut Checker<'_, '_>) {
-    let days = checker.config.function.log_retention_days;
+/// A time that CloudWatch can keep logs for.
+pub(super) fn retention(checker: &mut Checker<'_, '_>, place: &str, days: u32) {
+    let place = Place::from(place);
     if RETENTION_DAYS.contains(&days) {
         return;
     }
@@ -27,11 +29,11 @@ fn retention(checker: &mut Checker<'_, '_>) {
         .min_by_key(|known| known.abs_diff(days));
     let all: Vec<String> = RETENTION_DAYS.iter().map(ToString::to_string).collect();
     let help = format!(
-        "the nearest is `log_retention_days = {}`; all are {}",
+        "the nearest is `{} = {}`; all are {}",
+        place.name(),
         nearest.unwrap_or(&365),
         all.join(", ")
     );
-    let place = "function.log_retention_days".into();
     checker.refuse(
         &place,
         "is not a time that CloudWatch keeps logs for",

@@ -25,7 +25,7 @@ const COUNT: i64 = 1_000_000;
 
 /// Every number of the file. The subnets of the smallest network, a /24 in eight parts, are
 /// /27 and so above what EC2 asks for: zones and CIDR need no check against each other.
-pub(in super::super) const RANGES: [Range; 25] = [
+pub(in super::super) const RANGES: [Range; 27] = [
     range(
         "network.zones",
         2,
@@ -56,6 +56,12 @@ pub(in super::super) const RANGES: [Range; 25] = [
         0,
         1000,
         "these are the bounds of Secrets Manager, and at 0 nothing rotates by itself",
+    ),
+    range(
+        "database.enhanced_monitoring_s",
+        0,
+        60,
+        "0 turns it off, and RDS looks once a minute at least",
     ),
     range(
         "function.memory_mb",
@@ -159,6 +165,12 @@ pub(in super::super) const RANGES: [Range; 25] = [
         1,
         100,
         "it is a percentage",
+    ),
+    range(
+        "audit.retention_days",
+        90,
+        3653,
+        "an attack may be found months later, and CloudWatch keeps logs for ten years at most",
     ),
     // MariaDB's own bounds; it is written as text among the other parameters.
     range(

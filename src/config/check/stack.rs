@@ -27,7 +27,34 @@ pub(super) fn check(checker: &mut Checker<'_, '_>) {
     );
     prefix(checker);
     region(checker);
+    operators(checker);
     tags(checker);
+}
+
+fn operators(checker: &mut Checker<'_, '_>) {
+    let list = Place::from("stack.operators");
+    for (index, arn) in checker.config.stack.operators.iter().enumerate() {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let of_iam = match parts.as_slice() {
+            ["arn", _, "iam", "", account, principal] => {
+                let digits = account.chars().filter(char::is_ascii_digit).count();
+                let named = ["role/", "user/"].iter().any(|kind| {
+                    let name = principal.strip_prefix(kind);
+                    name.is_some_and(|name| !name.is_empty() && name != "*")
+                });
+                account.len() == 12 && digits == 12 && named
+            }
+            _ => false,
+        };
+        if !of_iam {
+            checker.refuse(
+                &list.index(index),
+                "is not the ARN of a role or a user",
+                "nobody could sign in as this",
+                "for example `operators = [\"arn:aws:iam::111122223333:role/deployer\"]`; a session's ARN, of STS, is not its role's",
+            );
+        }
+    }
 }
 
 fn name(checker: &mut Checker<'_, '_>, place: &Place, value: &str) {

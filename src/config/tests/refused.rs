@@ -51,7 +51,7 @@ colour = "blue"
     5 | colour = "blue"
       | ^^^^^^
       |
-      = help: the keys here are `cidr`, `zones`, `egress`, `vpc_id` and `subnet_ids`
+      = help: the keys here are `cidr`, `zones`, `egress`, `flow_logs`, `vpc_id` and `subnet_ids`
     "#);
 }
 
@@ -337,37 +337,28 @@ cidr = "10.42.7.1/16"
 fn keys_of_a_later_version() {
     insta::assert_snapshot!(refusal_of(r#"
 [network]
-flow_logs = true
 egress = "nat"
 
-[audit]
-retention_days = 90
+[mcp]
+enabled = true
 "#), @r#"
-    infra.toml has 3 problems
-
-    error: `flow_logs` is not built yet in this version; remove it
-     --> infra.toml:5:1
-      |
-    5 | flow_logs = true
-      | ^^^^^^^^^
-      |
-      = help: without it, no flow logs are kept
+    infra.toml has 2 problems
 
     error: `egress = "nat"` is not built yet in this version
-     --> infra.toml:6:10
+     --> infra.toml:5:10
       |
-    6 | egress = "nat"
+    5 | egress = "nat"
       |          ^^^^^
       |
       = help: use "endpoints", or remove the line: it is the default
 
-    error: `[audit]` is not built yet in this version; remove it
-     --> infra.toml:8:2
+    error: `[mcp]` is not built yet in this version; remove it
+     --> infra.toml:7:2
       |
-    8 | [audit]
-      |  ^^^^^
+    7 | [mcp]
+      |  ^^^
       |
-      = help: without it, nothing is recorded beyond the account's own trail
+      = help: without it, the intents are served by the API alone
     "#);
 }
 

@@ -36,6 +36,33 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "[\"subnet-0a1b2c3d\", \"subnet-0a1b2c3e\"]",
         "needs `vpc_id` beside it",
     ),
+    ("database.enhanced_monitoring_s", "61", "0 to 60"),
+    (
+        "database.enhanced_monitoring_s",
+        "20",
+        "the nearest is `enhanced_monitoring_s = 15`",
+    ),
+    ("audit.retention_days", "30", "90 to 3653"),
+    (
+        "audit.retention_days",
+        "100",
+        "the nearest is `retention_days = 90`",
+    ),
+    (
+        "stack.operators",
+        "[\"deployer\"]",
+        "is not the ARN of a role or a user",
+    ),
+    (
+        "stack.operators",
+        "[\"arn:aws:sts::111122223333:assumed-role/deployer/me\"]",
+        "a session's ARN, of STS, is not its role's",
+    ),
+    (
+        "stack.operators",
+        "[\"arn:aws:iam::111122223333:role/*\"]",
+        "is not the ARN of a role or a user",
+    ),
     ("database.engine", "\"postgres\"", "only MariaDB is"),
     (
         "database.version",
@@ -313,7 +340,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
 ];
 
 /// Keys that may have any value of their type.
-const FREE: [&str; 5] = [
+const FREE: [&str; 7] = [
+    "network.flow_logs",
+    "audit.cloudtrail",
     "database.multi_az",
     "database.deletion_protection",
     "function.tracing",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::alarm::Alarm;
 use super::metric::{Metric, Query};
 use crate::resources::Scope;
+use crate::resources::logs::metric_filter::{counted, namespace};
 use crate::resources::sns::topic_arn;
 
 /// Alarms look at so many seconds at once.
@@ -19,7 +20,7 @@ const STORAGE_RESERVE: f64 = 0.1;
 type Named = (&'static str, Alarm);
 
 pub fn alarms(scope: &Scope) -> Vec<Named> {
-    [function(scope), api(scope), database(scope)]
+    [function(scope), api(scope), database(scope), logs(scope)]
         .into_iter()
         .flatten()
         .map(|(name, alarm)| {
@@ -140,6 +141,24 @@ fn database(scope: &Scope) -> Vec<Named> {
     alarms
 }
 
+/// On what is counted in logs.
+fn logs(scope: &Scope) -> Vec<Named> {
+    let errors = scope.config.alarms.api_errors_5min.into();
+    counted(scope)
+        .into_iter()
+        .map(|name| {
+            let (description, limit) = match name {
+                "api-throttles" => ("Too many requests were throttled", errors),
+                "key-deletions" => ("A key is disabled or to be deleted", 0.0),
+                "trail-changes" => ("A trail was changed or stopped", 0.0),
+                _ => ("A call was refused for lack of permission", 0.0),
+            };
+            let metric = metric(&namespace(scope.stack), name, "Sum", []);
+            (name, alarm(description, MORE, limit, metric))
+        })
+        .collect()
+}
+
 fn metric<const N: usize>(
     namespace: &str,
     name: &str,
@@ -229,11 +248,15 @@ mod tests {
             ("api-5xx", "GreaterThanThreshold 50"),
             ("api-error-rate", "GreaterThanThreshold 5"),
             ("api-latency", "GreaterThanThreshold 1000"),
+            ("api-throttles", "GreaterThanThreshold 50"),
             ("database-connections", "GreaterThanThreshold 80"),
             ("database-cpu", "GreaterThanThreshold 80"),
             ("database-storage", "LessThanThreshold 2147483648"),
             ("function-errors", "GreaterThanThreshold 10"),
             ("function-throttles", "GreaterThanThreshold 0"),
+            ("key-deletions", "GreaterThanThreshold 0"),
+            ("trail-changes", "GreaterThanThreshold 0"),
+            ("unauthorised-calls", "GreaterThanThreshold 0"),
         ];
         let found = thresholds("");
         let found: Vec<_> = found

@@ -1,9 +1,13 @@
 //! The network: one VPC without a way to the internet, and who may talk to whom in it.
 
+mod acl_entry;
+pub mod default_network_acl;
 pub mod default_security_group;
 mod endpoint_state;
 mod existing;
+pub mod flow_log;
 mod interfaces;
+pub mod network_acl;
 pub mod route_table;
 mod rule;
 pub mod security_group;
@@ -18,7 +22,9 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup, Tag, TagSpecification, Vpc};
+use aws_sdk_ec2::types::{
+    Filter, NetworkAcl, ResourceType, SecurityGroup, Tag, TagSpecification, Vpc,
+};
 use tokio::sync::OnceCell;
 
 use crate::aws::patience::patiently;
@@ -137,6 +143,7 @@ where
 /// What several kinds read, each once in an observation.
 #[derive(Debug, Default)]
 pub struct Shared {
+    acls: OnceCell<Vec<NetworkAcl>>,
     vpcs: OnceCell<Vec<Vpc>>,
     groups: OnceCell<Vec<SecurityGroup>>,
 }
@@ -151,6 +158,18 @@ async fn vpcs<'r>(reader: &'r Reader<'_>) -> Result<&'r [Vpc]> {
         vpcs.during("DescribeVpcs", "the account")
     });
     Ok(vpcs.await?)
+}
+
+/// The stack's network ACLs.
+async fn network_acls<'r>(reader: &'r Reader<'_>) -> Result<&'r [NetworkAcl]> {
+    let acls = reader.network.acls.get_or_try_init(|| async {
+        let call = reader.aws.ec2.describe_network_acls();
+        let call = call.set_filters(Some(owned_by(reader.stack)));
+        let pages = call.into_paginator().items().send();
+        let acls = pages.collect::<Result<Vec<_>, _>>().await;
+        acls.during("DescribeNetworkAcls", "the account")
+    });
+    Ok(acls.await?)
 }
 
 /// The security groups with the names that ours have, whosever they are, and all default groups.

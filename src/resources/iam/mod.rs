@@ -4,5 +4,6 @@ pub mod permissions;
 pub mod policy;
 mod reading;
 pub mod role;
+mod services;
 #[cfg(test)]
 mod tests;

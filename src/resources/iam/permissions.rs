@@ -14,11 +14,18 @@ pub const ROTATING: [&str; 3] = [
     "secretsmanager:UpdateSecretVersionStage",
 ];
 
+/// Services that are documented to name the account that they act for.
+const NAME_THE_ACCOUNT: [&str; 3] = [
+    "lambda.amazonaws.com",
+    "monitoring.rds.amazonaws.com",
+    "vpc-flow-logs.amazonaws.com",
+];
+
 /// Who may take a role on: one AWS service.
 ///
-/// Lambda names the account that it acts for, as AWS's own deployment guides rely on, so another
-/// account's Lambda is of no use. API Gateway is documented nowhere to do so: with the condition
-/// it might not be able to take its role on at all.
+/// These name the account that they act for, as AWS's own guides rely on, so another account's
+/// service is of no use. API Gateway is documented nowhere to do so, and CloudTrail is documented
+/// not to: with the condition they might not be able to take their roles on at all.
 pub fn trust(scope: &Scope, service: &str) -> Value {
     let mut statement = json!({
         "Sid": "Service",
@@ -26,7 +33,7 @@ pub fn trust(scope: &Scope, service: &str) -> Value {
         "Principal": {"Service": service},
         "Action": "sts:AssumeRole",
     });
-    if service == "lambda.amazonaws.com" {
+    if NAME_THE_ACCOUNT.contains(&service) {
         statement["Condition"] =
             json!({"StringEquals": {"aws:SourceAccount": scope.stack.account}});
     }

@@ -7,7 +7,7 @@ use aws_sdk_iam::types::{Role as IamRole, Tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{permissions, reading};
+use super::{permissions, reading, services};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
@@ -19,7 +19,14 @@ use crate::stack::{Stack, Tags};
 const NO_SUCH_ENTITY: &[&str] = &["NoSuchEntity"];
 
 /// Logical names. IAM knows a name once in an account, whatever its path.
-pub(super) const NAMES: [&str; 3] = ["function", "migrator", "apigateway-logs"];
+pub(super) const NAMES: [&str; 6] = [
+    "function",
+    "migrator",
+    "apigateway-logs",
+    "rds-monitoring",
+    "flow-logs",
+    "trail",
+];
 
 /// The name of the inline policy.
 const POLICY: &str = "permissions";
@@ -39,6 +46,12 @@ pub struct Role {
 
 fn path(stack: &Stack) -> String {
     format!("/wmctl/{}/", stack.prefix())
+}
+
+/// The ARN that a role of the stack has, by its logical name.
+pub fn arn(stack: &Stack, name: &str) -> String {
+    let role = format!("role{}{}", path(stack), stack.name(name));
+    format!("arn:{}:iam::{}:{role}", stack.partition(), stack.account)
 }
 
 impl Resource for Role {
@@ -79,6 +92,8 @@ impl Resource for Role {
                 permissions::gateway_logs(scope),
             ));
         }
+        let services = services::roles(scope).into_iter();
+        roles.extend(services.map(|(name, service, policy)| role(name, service, policy)));
         roles
     }
 

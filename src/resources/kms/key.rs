@@ -47,7 +47,7 @@ impl Resource for Key {
             Self {
                 state: ENABLED.to_owned(),
                 rotation: true,
-                policy: key_policy(scope.stack),
+                policy: key_policy(scope),
                 tags: scope.tags(Self::KIND, "main"),
             },
         )]

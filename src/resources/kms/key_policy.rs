@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 
+use crate::resources::Scope;
+use crate::resources::cloudtrail::trail_arn;
 use crate::resources::iam::policy;
-use crate::stack::Stack;
 
-/// This account through IAM, the log service for the account's own groups, and the alarms that
-/// write to the encrypted topic; no principal is a wildcard.
-pub fn key_policy(stack: &Stack) -> Value {
+/// This account through IAM, the log service for the account's own groups, the alarms that write to
+/// the encrypted topic, and the stack's own trail; no principal is a wildcard.
+pub fn key_policy(scope: &Scope) -> Value {
+    let stack = scope.stack;
     let partition = stack.partition();
-    policy::document([
+    let mut statements = vec![
         json!({
             "Sid": "Account",
             "Effect": "Allow",
@@ -41,7 +43,18 @@ pub fn key_policy(stack: &Stack) -> Value {
             "Resource": "*",
             "Condition": {"StringEquals": {"aws:SourceAccount": stack.account}},
         }),
-    ])
+    ];
+    if scope.config.audit.cloudtrail {
+        statements.push(json!({
+            "Sid": "Trail",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudtrail.amazonaws.com"},
+            "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"],
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceArn": trail_arn(stack)}},
+        }));
+    }
+    policy::document(statements)
 }
 
 #[cfg(test)]

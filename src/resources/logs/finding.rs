@@ -3,12 +3,12 @@
 use aws_sdk_cloudwatchlogs::types::LogGroup as DescribedGroup;
 use futures::future::try_join_all;
 
-use super::log_group::{EXECUTION, LogGroup, NOT_FOUND};
-use super::{access_group, function_group};
+use super::function_group;
+use super::log_group::{EXECUTION, LogGroup, NAMED, NOT_FOUND};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::resources::{Found, Resource};
-use crate::stack::Tags;
+use crate::stack::{Stack, Tags};
 
 /// The stack's groups, and others' that have the names of ours.
 pub async fn find(reader: &Reader<'_>) -> Result<Vec<Found<LogGroup>>> {
@@ -37,10 +37,10 @@ async fn with_prefix(reader: &Reader<'_>, prefix: String) -> Result<Vec<Describe
         .during("DescribeLogGroups", prefix)
 }
 
-/// The functions' and the access log's groups, by the part of the name that they share.
+/// The groups whose names follow from the stack's, by the part that they share.
 async fn named_groups(reader: &Reader<'_>) -> Result<Vec<DescribedGroup>> {
     let stack = reader.stack;
-    let pattern = format!("/{}", stack.name(""));
+    let pattern = stack.prefix();
     let mut groups = reader
         .aws
         .logs
@@ -52,10 +52,10 @@ async fn named_groups(reader: &Reader<'_>) -> Result<Vec<DescribedGroup>> {
         .collect::<Result<Vec<_>, _>>()
         .await
         .during("DescribeLogGroups", pattern)?;
-    let (functions, access) = (function_group(stack, ""), access_group(stack));
+    let functions = function_group(stack, "");
     groups.retain(|group| {
         let name = group.log_group_name.as_deref().unwrap_or_default();
-        name.starts_with(&functions) || name == access
+        name.starts_with(&functions) || logical(stack, name).is_some()
     });
     Ok(groups)
 }
@@ -110,17 +110,18 @@ async fn read(reader: &Reader<'_>, group: DescribedGroup) -> Result<Option<Found
     }))
 }
 
+/// The logical name of the group that has this name.
+fn logical(stack: &Stack, name: &str) -> Option<&'static str> {
+    let mut named = NAMED.iter();
+    let found = named.find(|(_, group)| group(stack) == name);
+    found.map(|(logical, _)| *logical)
+}
+
 /// What a group without our tags is to us. One that API Gateway made for our API is ours, since
 /// nobody else can have a use for it.
 async fn unowned(reader: &Reader<'_>, name: &str) -> Result<Option<(String, bool)>> {
-    let stack = reader.stack;
-    for function in ["chatbot", "migrator"] {
-        if name == function_group(stack, function) {
-            return Ok(Some((function.to_owned(), false)));
-        }
-    }
-    if name == access_group(stack) {
-        return Ok(Some(("api-access".to_owned(), false)));
+    if let Some(logical) = logical(reader.stack, name) {
+        return Ok(Some((logical.to_owned(), false)));
     }
     let api = reader.rest_api().await?;
     let of_api = api.is_some_and(|api| name.starts_with(&format!("{EXECUTION}{}/", api.id)));

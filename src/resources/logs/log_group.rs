@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{access_group, finding, function_group};
+use super::{
+    access_group, database_group, finding, flow_group, function_group, trail_group, waf_group,
+};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
@@ -17,6 +19,23 @@ use crate::stack::{Stack, Tags};
 pub(super) const NOT_FOUND: &[&str] = &["ResourceNotFoundException"];
 /// What API Gateway calls the group of an API's execution logs, before the API's id.
 pub(super) const EXECUTION: &str = "API-Gateway-Execution-Logs_";
+
+/// What AWS calls a group, in a stack.
+type NameOf = fn(&Stack) -> String;
+
+/// The groups whose names follow from the stack's, by logical name.
+pub(super) const NAMED: [(&str, NameOf); 8] = [
+    ("chatbot", |stack| function_group(stack, "chatbot")),
+    ("migrator", |stack| function_group(stack, "migrator")),
+    ("api-access", access_group),
+    ("database-error", |stack| database_group(stack, "error")),
+    ("database-slowquery", |stack| {
+        database_group(stack, "slowquery")
+    }),
+    ("flow-logs", flow_group),
+    ("trail", trail_group),
+    ("waf", waf_group),
+];
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogGroup {
@@ -31,30 +50,36 @@ impl Resource for LogGroup {
     const NEEDS: &'static [&'static str] = &["kms-key", "rest-api"];
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
-        let (api, stack) = (&scope.config.api, scope.stack);
-        let execution = format!("{EXECUTION}${{rest-api/main}}/{}", api.stage);
-        [
-            ("chatbot", function_group(stack, "chatbot"), true),
-            ("migrator", function_group(stack, "migrator"), true),
-            ("api-access", access_group(stack), api.access_logs),
-            (
-                "api-execution",
-                execution,
-                api.execution_logs != ExecutionLogs::Off,
-            ),
-        ]
-        .into_iter()
-        .filter(|(_, _, on)| *on)
-        .map(|(name, group, _)| {
-            let value = Self {
-                name: group,
-                retention_days: Some(scope.config.function.log_retention_days),
-                kms_key: Some("${kms-key/main.arn}".to_owned()),
-                tags: scope.tags(Self::KIND, name),
-            };
-            (name.to_owned(), value)
-        })
-        .collect()
+        let (config, stack) = (scope.config, scope.stack);
+        let execution = format!("{EXECUTION}${{rest-api/main}}/{}", config.api.stage);
+        let wanted = |name: &str| match name {
+            "api-access" => config.api.access_logs,
+            "api-execution" => config.api.execution_logs != ExecutionLogs::Off,
+            "database-error" | "database-slowquery" => config.database.instance.is_none(),
+            "flow-logs" => config.network.records_flows(),
+            "trail" => config.audit.cloudtrail,
+            "waf" => config.waf.enabled,
+            _ => true,
+        };
+        let kept = |name: &str| match name {
+            "flow-logs" | "trail" | "waf" => config.audit.retention_days,
+            _ => config.function.log_retention_days,
+        };
+        let named = NAMED.map(|(name, group)| (name, group(stack)));
+        named
+            .into_iter()
+            .chain([("api-execution", execution)])
+            .filter(|(name, _)| wanted(name))
+            .map(|(name, group)| {
+                let value = Self {
+                    name: group,
+                    retention_days: Some(kept(name)),
+                    kms_key: Some("${kms-key/main.arn}".to_owned()),
+                    tags: scope.tags(Self::KIND, name),
+                };
+                (name.to_owned(), value)
+            })
+            .collect()
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
@@ -228,17 +253,31 @@ mod tests {
             "/aws/lambda/chat-prod-chatbot",
             "/aws/lambda/chat-prod-migrator",
         ];
-        assert_eq!(names("")[..2], functions);
-        assert_eq!(
-            names("")[2..],
-            [
-                "/aws/apigateway/chat-prod-access",
-                "API-Gateway-Execution-Logs_${rest-api/main}/prod"
-            ]
-        );
-        assert_eq!(
-            names("[api]\naccess_logs = false\nexecution_logs = \"off\""),
-            functions
+        let api = [
+            "/aws/apigateway/chat-prod-access",
+            "API-Gateway-Execution-Logs_${rest-api/main}/prod",
+        ];
+        let others = [
+            "/aws/rds/instance/chat-prod/error",
+            "/aws/rds/instance/chat-prod/slowquery",
+            "/aws/vpc/chat-prod-flow-logs",
+            "/aws/cloudtrail/chat-prod-trail",
+            "aws-waf-logs-chat-prod",
+        ];
+        let mut all = [&functions[..], &api, &others].concat();
+        all.sort_unstable();
+        let mut found = names("");
+        found.sort_unstable();
+        assert_eq!(found, all);
+        let off = "[api]\naccess_logs = false\nexecution_logs = \"off\"\n[audit]\ncloudtrail = false\n\
+                   [network]\nflow_logs = false\n[waf]\nenabled = false\n";
+        let left = [&functions[..], &others[..2]].concat();
+        assert_eq!(names(off), left);
+        let theirs = "[database]\ninstance = \"shared\"\nadmin_secret = \"shared/admin\"";
+        assert!(
+            !names(theirs)
+                .iter()
+                .any(|name| name.starts_with("/aws/rds/"))
         );
     }
 }

@@ -2,12 +2,32 @@
 
 mod finding;
 pub mod log_group;
+pub mod metric_filter;
 
 use crate::stack::Stack;
 
 /// What Lambda calls the group of a function.
 pub fn function_group(stack: &Stack, function: &str) -> String {
     format!("/aws/lambda/{}", stack.name(function))
+}
+
+/// VPC flow logs. It does not begin like RDS's or Lambda's, whose services would write to it.
+pub fn flow_group(stack: &Stack) -> String {
+    format!("/aws/vpc/{}", stack.name("flow-logs"))
+}
+
+pub fn trail_group(stack: &Stack) -> String {
+    format!("/aws/cloudtrail/{}", stack.name("trail"))
+}
+
+/// AWS WAF takes no group whose name begins otherwise.
+fn waf_group(stack: &Stack) -> String {
+    format!("aws-waf-logs-{}", stack.prefix())
+}
+
+/// What RDS calls the group of one of an instance's logs.
+fn database_group(stack: &Stack, log: &str) -> String {
+    format!("/aws/rds/instance/{}/{log}", stack.prefix())
 }
 
 fn access_group(stack: &Stack) -> String {

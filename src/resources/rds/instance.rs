@@ -15,6 +15,8 @@ use crate::config::Config;
 use crate::diff::{diff, fields};
 use crate::error::Result;
 use crate::object::{Attributes, Id};
+use crate::resources::iam::role::{self, Role};
+use crate::resources::logs::log_group::LogGroup;
 use crate::resources::secretsmanager::password;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
 use crate::stack::Tags;
@@ -47,6 +49,10 @@ pub struct Instance {
     pub copy_tags_to_snapshots: bool,
     pub auto_minor_upgrades: bool,
     pub log_exports: Vec<String>,
+    /// Seconds between two looks at the operating system; 0 for none.
+    pub monitoring_s: i32,
+    /// ARN of the role that what is seen there is written by.
+    pub monitoring_role: Option<String>,
     pub certificate_authority: String,
     /// Somebody, or a run that was cut off, is deleting it.
     pub deleting: bool,
@@ -62,12 +68,20 @@ impl Resource for Instance {
         "security-group-rules",
         "db-subnet-group",
         "db-parameter-group",
+        "iam-role",
+        "log-group",
     ];
     const DATA: bool = true;
     const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn after(_name: &str) -> Vec<Id> {
-        vec![Id::new(SubnetGroup::KIND, "main")]
+        vec![
+            Id::new(SubnetGroup::KIND, "main"),
+            // RDS would make its own, with neither key nor retention.
+            Id::new(LogGroup::KIND, "database-error"),
+            Id::new(LogGroup::KIND, "database-slowquery"),
+            Id::new(Role::KIND, "rds-monitoring"),
+        ]
     }
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
@@ -76,6 +90,7 @@ impl Resource for Instance {
             return Vec::new();
         }
         let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+        let monitoring_s = number(database.enhanced_monitoring_s);
         let instance = Self {
             engine: database.engine.clone(),
             version: database.version.clone(),
@@ -102,6 +117,8 @@ impl Resource for Instance {
             auto_minor_upgrades: database.version.split('.').count() < 3,
             // The audit log would need an option group.
             log_exports: vec!["error".to_owned(), "slowquery".to_owned()],
+            monitoring_s,
+            monitoring_role: (monitoring_s > 0).then(|| role::arn(scope.stack, "rds-monitoring")),
             certificate_authority: "rds-ca-rsa2048-g1".to_owned(),
             deleting: false,
             tags: scope.tags(Self::KIND, "main"),
@@ -158,6 +175,8 @@ impl Resource for Instance {
             .copy_tags_to_snapshot(self.copy_tags_to_snapshots)
             .auto_minor_version_upgrade(self.auto_minor_upgrades)
             .set_enable_cloudwatch_logs_exports(Some(self.log_exports.clone()))
+            .monitoring_interval(self.monitoring_s)
+            .set_monitoring_role_arn(self.monitoring_role.clone())
             .ca_certificate_identifier(&self.certificate_authority)
             .set_tags(Some(rds_tags(&self.all_tags())));
         let created = Box::pin(with_service_role(cx, || {
@@ -191,7 +210,7 @@ impl Resource for Instance {
         let changed = fields(&diff(&to_value(&now.value)?, &to_value(self)?));
         let actual = instance.engine_version.unwrap_or_default();
         if changed.iter().any(|field| field != "tags") {
-            self.modify(cx, name, &now.value, &actual, &changed).await?;
+            Box::pin(self.modify(cx, name, &now.value, &actual, &changed)).await?;
         }
         if !changed.is_empty() {
             tag(cx, now.attribute("arn"), &self.all_tags()).await?;

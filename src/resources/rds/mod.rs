@@ -80,7 +80,7 @@ where
 }
 
 /// Runs a create call that a fresh account refuses for lack of RDS's service-linked role, until
-/// the role is made and known.
+/// that role, and the one to monitor with, are made and known.
 async fn with_service_role<T, F>(cx: &Cx<'_>, mut attempt: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
@@ -88,9 +88,9 @@ where
     patiently(
         cx.events,
         cx.id,
-        "the service-linked role of RDS",
+        "the roles of RDS",
         Duration::from_mins(5),
-        lacks_service_role,
+        |error| lacks_service_role(error) || role_is_new(error),
         || {
             let attempt = attempt();
             async {
@@ -103,6 +103,12 @@ where
         },
     )
     .await
+}
+
+/// RDS says this of a role that it is to monitor with, too, while the role is new.
+fn role_is_new(error: &Error) -> bool {
+    error.is("InvalidParameterValue", "IAM role ARN value is invalid")
+        || error.is("InvalidParameterValue", "ENHANCED_MONITORING")
 }
 
 /// The subnet group is refused with the first text, the instance with the second.

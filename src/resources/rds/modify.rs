@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 use super::instance::Instance;
 use super::lifecycle::once_idle;
 use super::observed::as_asked;
+use super::with_service_role;
 use crate::aws::During;
 use crate::error::{Error, Kind, Result};
 use crate::resources::Cx;
@@ -43,6 +44,7 @@ impl Instance {
         let exposed = password.as_ref().map(|p| p.expose_secret().to_owned());
         let on = |field: &str, value: bool| differs(field).then_some(value);
         let text = |field: &str, value: &str| differs(field).then(|| value.to_owned());
+        let monitoring = differs("monitoring_s") || differs("monitoring_role");
         let call = cx
             .aws
             .rds
@@ -67,14 +69,19 @@ impl Instance {
             .set_copy_tags_to_snapshot(on("copy_tags_to_snapshots", self.copy_tags_to_snapshots))
             .set_auto_minor_version_upgrade(on("auto_minor_upgrades", self.auto_minor_upgrades))
             .set_cloudwatch_logs_export_configuration(differs("log_exports").then_some(exports))
+            // RDS takes neither without the other.
+            .set_monitoring_interval(monitoring.then_some(self.monitoring_s))
+            .set_monitoring_role_arn(self.monitoring_role.clone().filter(|_| monitoring))
             .set_ca_certificate_identifier(text(
                 "certificate_authority",
                 &self.certificate_authority,
             ));
-        once_idle(cx, || {
-            let call = call.clone();
-            async { call.send().await.during("ModifyDBInstance", cx.id) }
-        })
+        Box::pin(with_service_role(cx, || {
+            once_idle(cx, || {
+                let call = call.clone();
+                async { call.send().await.during("ModifyDBInstance", cx.id) }
+            })
+        }))
         .await?;
         if let (Some(server), Some(password)) = (cx.database_server, &password) {
             server

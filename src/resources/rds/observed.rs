@@ -67,6 +67,12 @@ pub(super) fn found(stack: &Stack, instance: &DbInstance) -> Found<Instance> {
         copy_tags_to_snapshots: instance.copy_tags_to_snapshot.unwrap_or_default(),
         auto_minor_upgrades: instance.auto_minor_version_upgrade.unwrap_or_default(),
         log_exports,
+        monitoring_s: instance.monitoring_interval.unwrap_or_default(),
+        monitoring_role: instance
+            .monitoring_role_arn
+            .clone()
+            // One that monitors nothing is nobody's concern.
+            .filter(|role| !role.is_empty() && instance.monitoring_interval > Some(0)),
         certificate_authority: text(&instance.ca_certificate_identifier),
         deleting: status(instance) == "deleting",
         tags: stack.relevant(tags),

@@ -7,6 +7,7 @@ pub mod logins;
 mod observed;
 pub mod rotation;
 pub mod secret;
+pub mod secret_policy;
 pub mod staging;
 
 use aws_sdk_secretsmanager::types::Tag;

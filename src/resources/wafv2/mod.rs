@@ -1,6 +1,7 @@
 //! The web ACL in front of the API.
 
 pub mod association;
+pub mod logging;
 #[cfg(test)]
 mod refusals;
 mod rule;

@@ -264,7 +264,7 @@ fn waf_tags(cx: &Cx<'_>, tags: &Tags) -> Result<Vec<Tag>> {
 }
 
 /// The ACL with our name. WAF names a next page even behind the last one.
-async fn listed(reader: &Reader<'_>) -> Result<Option<types::WebAclSummary>> {
+pub(super) async fn listed(reader: &Reader<'_>) -> Result<Option<types::WebAclSummary>> {
     let mut marker = None;
     loop {
         let page = reader

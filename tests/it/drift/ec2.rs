@@ -1,8 +1,8 @@
 //! The network.
 
 use aws_sdk_ec2::types::{
-    AttributeBooleanValue, Filter, IpPermission, IpRange, RouteTable, SecurityGroup, Tag,
-    UserIdGroupPair,
+    AttributeBooleanValue, Filter, IpPermission, IpRange, RouteTable, RuleAction, SecurityGroup,
+    Tag, UserIdGroupPair,
 };
 use wmctl::aws::Emulator::Moto;
 
@@ -15,6 +15,10 @@ pub fn rows() -> Rows {
     drifts.extend(route_table());
     drifts.extend(groups());
     drifts.extend(endpoint());
+    drifts.extend(acls());
+    drifts.push(drift("flow-log/main", "tags.owner", |account| {
+        Box::pin(retag(account, "flow-log/main"))
+    }));
     Rows {
         drifts,
         deletions: deletions(),
@@ -27,11 +31,14 @@ pub fn rows() -> Rows {
                 "a group without rules has an empty set of them",
             ),
             ("default-security-group", "it goes with its VPC alone"),
+            ("default-network-acl", "it goes with its VPC alone"),
         ],
     }
 }
 
 const NEVER_MOVES: &str = "EC2 never moves one to another VPC";
+
+const NEVER_CHANGES: &str = "EC2 has no call that changes a flow log";
 
 const FIXED: &[Fixed] = &[
     ("vpc", "cidr", "the first range of a VPC stays"),
@@ -42,6 +49,13 @@ const FIXED: &[Fixed] = &[
     ("security-group", "vpc", NEVER_MOVES),
     ("security-group-rules", "group", "it is the group itself"),
     ("default-security-group", "vpc", NEVER_MOVES),
+    ("network-acl", "vpc", NEVER_MOVES),
+    ("default-network-acl", "vpc", NEVER_MOVES),
+    ("flow-log", "vpc", NEVER_CHANGES),
+    ("flow-log", "traffic", NEVER_CHANGES),
+    ("flow-log", "log_group", NEVER_CHANGES),
+    ("flow-log", "role", NEVER_CHANGES),
+    ("flow-log", "interval_s", NEVER_CHANGES),
     ("vpc-endpoint", "vpc", NEVER_MOVES),
     ("vpc-endpoint", "service", "set when it is made"),
     ("vpc-endpoint", "state", "EC2's own"),
@@ -219,8 +233,93 @@ fn endpoint() -> Vec<Drift> {
     ]
 }
 
+fn acls() -> Vec<Drift> {
+    const PRIVATE: &str = "network-acl/private";
+    const DEFAULT: &str = "default-network-acl/main";
+    vec![
+        // A subnet under the ACL that it was made with.
+        drift(PRIVATE, "subnets", |account| {
+            Box::pin(async move {
+                let call = account.aws.ec2.describe_network_acls();
+                let call = call.network_acl_ids(account.id(PRIVATE));
+                let acl = call.send().await.unwrap().network_acls.unwrap().remove(0);
+                let tie = acl.associations.unwrap().remove(0);
+                let call = account.aws.ec2.replace_network_acl_association();
+                let call = call.network_acl_id(account.id(DEFAULT));
+                let call = call.set_association_id(tie.network_acl_association_id);
+                call.send().await.unwrap();
+            })
+        }),
+        // One that admits the internet, before the one that is ours.
+        drift(PRIVATE, "entries.ingress 90", |account| {
+            Box::pin(enter(account, PRIVATE, 90, false))
+        }),
+        drift(PRIVATE, "entries.egress 100", |account| {
+            Box::pin(async move {
+                let call = account.aws.ec2.delete_network_acl_entry();
+                let call = call.network_acl_id(account.id(PRIVATE));
+                let call = call.rule_number(100).egress(true);
+                call.send().await.unwrap();
+            })
+        }),
+        drift(PRIVATE, "tags.owner", |account| {
+            Box::pin(retag(account, PRIVATE))
+        }),
+        drift(DEFAULT, "entries.ingress 100", |account| {
+            Box::pin(enter(account, DEFAULT, 100, false))
+        }),
+        drift(DEFAULT, "entries.egress 100", |account| {
+            Box::pin(enter(account, DEFAULT, 100, true))
+        }),
+        drift(DEFAULT, "tags.owner", |account| {
+            Box::pin(retag(account, DEFAULT))
+        }),
+    ]
+}
+
+/// Admits everything, from or to everywhere.
+async fn enter(account: &Account, acl: &str, number: i32, egress: bool) {
+    let call = account.aws.ec2.create_network_acl_entry();
+    let call = call.network_acl_id(account.id(acl)).rule_number(number);
+    let call = call.egress(egress).protocol("-1").cidr_block("0.0.0.0/0");
+    let call = call.rule_action(RuleAction::Allow);
+    call.send().await.unwrap();
+}
+
 fn deletions() -> Vec<Deletion> {
     vec![
+        Deletion {
+            id: "flow-log/main",
+            also: &[],
+            except: &[],
+            deed: |account| {
+                Box::pin(async move {
+                    let call = account.aws.ec2.delete_flow_logs();
+                    let call = call.flow_log_ids(account.id("flow-log/main"));
+                    call.send().await.unwrap();
+                })
+            },
+        },
+        Deletion {
+            id: "network-acl/private",
+            also: &[],
+            except: &[],
+            deed: |account| {
+                Box::pin(async move {
+                    let (ec2, acl) = (&account.aws.ec2, account.id("network-acl/private"));
+                    let call = ec2.describe_network_acls().network_acl_ids(acl);
+                    let acls = call.send().await.unwrap().network_acls.unwrap();
+                    for tie in acls[0].associations() {
+                        let call = ec2.replace_network_acl_association();
+                        let call = call.network_acl_id(account.id("default-network-acl/main"));
+                        let call = call.association_id(tie.network_acl_association_id().unwrap());
+                        call.send().await.unwrap();
+                    }
+                    let call = ec2.delete_network_acl().network_acl_id(acl);
+                    call.send().await.unwrap();
+                })
+            },
+        },
         Deletion {
             id: "route-table/private",
             also: &[],

@@ -2,6 +2,7 @@
 //! every kind, on both emulators. One service is one file of rows.
 
 mod apigateway;
+mod audit;
 mod cloudwatch;
 mod ec2;
 mod events;

@@ -114,6 +114,13 @@ fn instance() -> Vec<Drift> {
                 call.cloudwatch_logs_export_configuration(less.build())
             }))
         }),
+        drift(INSTANCE, "monitoring_s", |account| {
+            Box::pin(modify(account, |call| call.monitoring_interval(30)))
+        }),
+        drift(INSTANCE, "monitoring_role", |account| {
+            let role = "arn:aws:iam::123456789012:role/other";
+            Box::pin(modify(account, move |call| call.monitoring_role_arn(role)))
+        }),
         drift(INSTANCE, "certificate_authority", |account| {
             Box::pin(modify(account, |call| {
                 call.ca_certificate_identifier("rds-ca-ecc384-g1")

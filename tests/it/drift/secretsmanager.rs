@@ -8,6 +8,7 @@ use super::{Account, Deletion, Rows, drift};
 const APP: &str = "secret/database-app";
 const DIGESTS: &str = "secret/api-keys";
 const KEY: &str = "secret/api-key-chatbot";
+const POLICY: &str = "secret-policy/database-app";
 const ROTATION: &str = "secret-rotation/database-app";
 
 pub fn rows() -> Rows {
@@ -29,6 +30,15 @@ pub fn rows() -> Rows {
             drift(APP, "tags.owner", |account| {
                 Box::pin(tag(account, APP, "owner"))
             }),
+            // Everybody may read it whom IAM allows to.
+            drift(POLICY, "policy", |account| {
+                Box::pin(async move {
+                    let call = account.aws.secrets.put_resource_policy();
+                    let nothing = r#"{"Version": "2012-10-17", "Statement": []}"#;
+                    let call = call.secret_id(account.id(POLICY)).resource_policy(nothing);
+                    call.send().await.unwrap();
+                })
+            }),
             drift(DIGESTS, "sources.chatbot", |account| {
                 Box::pin(tag(account, DIGESTS, "wmctl:source/chatbot"))
             }),
@@ -48,8 +58,20 @@ pub fn rows() -> Rows {
         ],
         deletions: vec![
             Deletion {
-                id: KEY,
+                id: POLICY,
                 also: &[],
+                except: &[],
+                deed: |account| {
+                    Box::pin(async move {
+                        let call = account.aws.secrets.delete_resource_policy();
+                        let call = call.secret_id(account.id(POLICY));
+                        call.send().await.unwrap();
+                    })
+                },
+            },
+            Deletion {
+                id: KEY,
+                also: &["secret-policy/api-key-chatbot"],
                 except: &[],
                 deed: |account| Box::pin(delete(account, KEY)),
             },
@@ -68,6 +90,7 @@ pub fn rows() -> Rows {
                     "schema/main",
                     "function-permission/migrator-live-rotate-database-app",
                     ROTATION,
+                    POLICY,
                 ],
                 except: &[],
                 deed: |account| Box::pin(delete(account, APP)),
@@ -84,7 +107,10 @@ pub fn rows() -> Rows {
                 },
             },
         ],
-        fixed: &[("secret-rotation", "secret", "it is found by it")],
+        fixed: &[
+            ("secret-policy", "secret", "it is a part of the secret"),
+            ("secret-rotation", "secret", "it is found by it"),
+        ],
         lasting: &[],
     }
 }

@@ -1,22 +1,24 @@
 //! The web ACL and its association.
 
 use aws_sdk_wafv2::types::{
-    AllowAction, BlockAction, CountAction, DefaultAction, OverrideAction, Rule, RuleAction, Scope,
-    Tag, VisibilityConfig, WebAcl,
+    ActionCondition, ActionValue, AllowAction, BlockAction, Condition, CountAction, DefaultAction,
+    FieldToMatch, Filter, FilterBehavior, FilterRequirement, LoggingConfiguration, LoggingFilter,
+    OverrideAction, Rule, RuleAction, Scope, SingleHeader, Tag, VisibilityConfig, WebAcl,
 };
-use wmctl::aws::Emulator::Moto;
+use wmctl::aws::Emulator::{self as Which, MiniStack, Moto};
 
 use super::{Account, Deletion, Drift, Rows, drift};
 
 pub fn rows() -> Rows {
     Rows {
-        drifts: [acl(), rule_rows(), association()]
+        drifts: [acl(), rule_rows(), association(), logging()]
             .into_iter()
             .flatten()
             .collect(),
         deletions: deletions(),
         fixed: &[
             ("web-acl", "name", "an ACL keeps its name"),
+            ("web-acl-logging", "web_acl", "it is a part of the ACL"),
             (
                 "web-acl-association",
                 "resource",
@@ -125,6 +127,18 @@ fn association() -> Vec<Drift> {
 fn deletions() -> Vec<Deletion> {
     vec![
         Deletion {
+            id: LOGGING,
+            also: &[],
+            except: NO_LOGS,
+            deed: |a| {
+                Box::pin(async move {
+                    let call = a.aws.waf.delete_logging_configuration();
+                    let call = call.resource_arn(a.id(LOGGING));
+                    call.send().await.unwrap();
+                })
+            },
+        },
+        Deletion {
             id: "web-acl-association/stage",
             also: &[],
             except: &[],
@@ -132,7 +146,7 @@ fn deletions() -> Vec<Deletion> {
         },
         Deletion {
             id: "web-acl/main",
-            also: &["web-acl-association/stage"],
+            also: &["web-acl-association/stage", LOGGING],
             except: &[],
             deed: |a| {
                 Box::pin(async move {
@@ -145,6 +159,65 @@ fn deletions() -> Vec<Deletion> {
             },
         },
     ]
+}
+
+const LOGGING: &str = "web-acl-logging/main";
+const NO_LOGS: &[(Which, &str)] = &[(MiniStack, "no logs of the firewall")];
+
+fn logging() -> Vec<Drift> {
+    vec![
+        Drift {
+            except: NO_LOGS,
+            ..drift(LOGGING, "destinations", |a| {
+                Box::pin(log(a, "aws-waf-logs-other", &["x-api-key"], false))
+            })
+        },
+        // The keys themselves in the log.
+        Drift {
+            except: NO_LOGS,
+            ..drift(LOGGING, "redacted", |a| {
+                Box::pin(log(a, "aws-waf-logs-watermark-chatbot-prod", &[], false))
+            })
+        },
+        Drift {
+            except: NO_LOGS,
+            ..drift(LOGGING, "filtered", |a| {
+                Box::pin(log(
+                    a,
+                    "aws-waf-logs-watermark-chatbot-prod",
+                    &["x-api-key"],
+                    true,
+                ))
+            })
+        },
+    ]
+}
+
+/// Logs to this group, without these headers, and perhaps only what is blocked.
+async fn log(account: &Account, group: &str, without: &[&str], filtered: bool) {
+    let number = &account.aws.account;
+    let group = format!("arn:aws:logs:us-east-1:{number}:log-group:{group}");
+    let headers = without.iter().map(|name| {
+        let header = SingleHeader::builder().name(*name).build().unwrap();
+        FieldToMatch::builder().single_header(header).build()
+    });
+    let condition = ActionCondition::builder().action(ActionValue::Block);
+    let condition = condition.build().unwrap();
+    let filter = Filter::builder()
+        .behavior(FilterBehavior::Keep)
+        .requirement(FilterRequirement::MeetsAny)
+        .conditions(Condition::builder().action_condition(condition).build());
+    let filter = LoggingFilter::builder()
+        .default_behavior(FilterBehavior::Drop)
+        .filters(filter.build().unwrap());
+    let logging = LoggingConfiguration::builder()
+        .resource_arn(arn(account).await)
+        .log_destination_configs(group)
+        .set_redacted_fields(Some(headers.collect()))
+        .set_logging_filter(filtered.then(|| filter.build().unwrap()));
+    let call = account.aws.waf.put_logging_configuration();
+    let call = call.logging_configuration(logging.build().unwrap());
+    call.send().await.unwrap();
 }
 
 async fn read(account: &Account) -> (WebAcl, String) {
