@@ -27,6 +27,8 @@ use crate::{fields, health, request};
 pub struct Chatbot {
     /// Settings that cannot be used are told with every answer, so that a health check can name them.
     state: Result<State, String>,
+    /// The one origin whose pages may read answers.
+    origin: Option<String>,
 }
 
 struct State {
@@ -61,6 +63,10 @@ impl Chatbot {
             );
         }
         Self {
+            origin: settings
+                .as_ref()
+                .ok()
+                .and_then(|settings| settings.origin.clone()),
             state: settings.map(|settings| State {
                 secrets: Secrets::new(settings.credentials, settings.keys, settings.keys_age),
                 database: Database::new(settings.target),
@@ -97,6 +103,7 @@ impl Chatbot {
             Ok(answer) => Response::success(id, &answer.data),
             Err(refusal) => Response::failure(id, refusal),
         };
+        let response = response.readable_by(self.origin.as_deref());
         record(&context, id, &seen, &outcome, started);
         Ok(Reply::Response(response))
     }

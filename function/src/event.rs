@@ -120,6 +120,14 @@ struct Headers {
     /// What a 405 must name.
     #[serde(rename = "Allow", skip_serializing_if = "Option::is_none")]
     allow: Option<&'static str>,
+    /// The one origin whose pages may read the answer; caches must not give it to others.
+    #[serde(
+        rename = "Access-Control-Allow-Origin",
+        skip_serializing_if = "Option::is_none"
+    )]
+    origin: Option<String>,
+    #[serde(rename = "Vary", skip_serializing_if = "Option::is_none")]
+    vary: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -142,6 +150,8 @@ impl Response {
                 cache: "no-store",
                 transport: "max-age=63072000; includeSubDomains",
                 allow: (status_code == 405).then_some("POST"),
+                origin: None,
+                vary: None,
             },
             body,
             is_base64_encoded: false,
@@ -154,6 +164,14 @@ impl Response {
             200,
             format!(r#"{{"request_id":"{id}","success":true,"data":{data}}}"#),
         )
+    }
+
+    /// Lets pages of this origin read it, where there is one.
+    #[must_use]
+    pub fn readable_by(mut self, origin: Option<&str>) -> Self {
+        self.headers.origin = origin.map(str::to_owned);
+        self.headers.vary = origin.map(|_| "Origin");
+        self
     }
 
     pub fn failure(id: Uuid, refusal: &Refusal) -> Self {
@@ -284,5 +302,11 @@ mod tests {
             format!(r#"{{"request_id":"{id}","success":true,"data":{{"id":1}}}}"#)
         );
         assert!(Response::success(id, "").body.len() <= ENVELOPE);
+        assert_eq!(done["headers"].get("Access-Control-Allow-Origin"), None);
+        let page = "https://chat.example.com";
+        let shown = Response::success(id, "{}").readable_by(Some(page));
+        let shown = serde_json::to_value(shown).unwrap();
+        assert_eq!(shown["headers"]["Access-Control-Allow-Origin"], page);
+        assert_eq!(shown["headers"]["Vary"], "Origin");
     }
 }

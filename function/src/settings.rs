@@ -55,6 +55,8 @@ pub struct Settings {
     /// How long a revoked key may still be accepted here; the gateway refuses it earlier.
     pub keys_age: Duration,
     pub limits: Limits,
+    /// The one origin whose pages may read answers.
+    pub origin: Option<String>,
 }
 
 /// Bounds on what comes in and what goes out.
@@ -115,6 +117,7 @@ impl Settings {
             },
             keys_age: Duration::from_secs(number(lookup, "API_KEYS_MAX_AGE", KEYS_AGE)?),
             limits,
+            origin: lookup("CORS_ORIGIN"),
         })
     }
 }

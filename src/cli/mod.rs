@@ -143,7 +143,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Plan(command) => command.run(&cli.global).await,
                 Command::Down(command) => command.run(&cli.global).await,
                 Command::Migrate(command) => command.run(&cli.global).await,
-                Command::Rollback(command) => command.run(&cli.global).await,
+                Command::Rollback(command) => Box::pin(command.run(&cli.global)).await,
                 Command::Maintain(command) => command.run(&cli.global).await,
                 Command::RotateSecrets(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,

@@ -33,7 +33,11 @@ pub(super) static EXAMPLE: LazyLock<toml::Value> = LazyLock::new(|| {
         },
         migrations: Migrations::default(),
         function: Function::default(),
-        api: Api::default(),
+        api: Api {
+            allow_from: vec!["203.0.113.0/24".to_owned()],
+            cors_origin: Some("https://chat.example.com".to_owned()),
+            ..Api::default()
+        },
         waf: Waf {
             block_countries: vec!["KP".to_owned()],
             ..Waf::default()

@@ -5,12 +5,15 @@ use super::problem::Problem;
 
 /// A key or section, and what to do without it. `[]` stands for any element of a list.
 pub(super) const KEYS: [(&str, &str); 4] = [
-    (
-        "api.allow_from",
-        "every address that holds an API key may call",
-    ),
-    ("api.cors_origin", "no origin but the API's own is allowed"),
     ("api.cognito", "callers are told apart by their API keys"),
+    (
+        "audit.guardduty",
+        "the account's own detector, if any, goes on",
+    ),
+    (
+        "audit.security_hub",
+        "the account's own hub, if any, goes on",
+    ),
     ("mcp", "the intents are served by the API alone"),
 ];
 

@@ -273,8 +273,23 @@ pub struct Api {
     pub throttle: Throttle,
     pub access_logs: bool,
     pub execution_logs: ExecutionLogs,
+    /// CIDRs that calls come from; empty for no limit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow_from: Vec<String>,
+    /// The one origin whose pages may call from a browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors_origin: Option<String>,
     pub usage_plan: UsagePlan,
     pub keys: Vec<ApiKey>,
+}
+
+impl Api {
+    /// The origin that is let in, if there is one.
+    pub fn origin(&self) -> Option<&str> {
+        self.cors_origin
+            .as_deref()
+            .filter(|origin| !origin.is_empty())
+    }
 }
 
 impl Default for Api {
@@ -286,6 +301,8 @@ impl Default for Api {
             throttle: Throttle::default(),
             access_logs: true,
             execution_logs: ExecutionLogs::Info,
+            allow_from: Vec::new(),
+            cors_origin: None,
             usage_plan: UsagePlan::default(),
             keys: vec![ApiKey::named("chatbot")],
         }

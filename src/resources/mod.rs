@@ -409,6 +409,7 @@ kinds![
     apigateway::gateway_response::GatewayResponse,
     apigateway::method::Method,
     apigateway::model::Model,
+    apigateway::preflight::Preflight,
     apigateway::request_validator::RequestValidator,
     apigateway::rest_api::RestApi,
     apigateway::stage::Stage,

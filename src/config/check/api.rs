@@ -1,10 +1,14 @@
 //! `[api]`: what API Gateway takes.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 use super::super::document::Place;
 use super::super::{ApiKey, Span, Throttle};
 use super::Checker;
+use super::stack::is_principal;
 
 /// API Gateway answers these itself.
 const RESERVED: [&str; 2] = ["/ping", "/sping"];
@@ -25,6 +29,80 @@ pub(super) fn check(checker: &mut Checker<'_, '_>) {
     burst(checker, "api.usage_plan.throttle", api.usage_plan.throttle);
     plan(checker);
     keys(checker);
+    callers(checker);
+    origin(checker);
+}
+
+/// Where callers come from.
+fn callers(checker: &mut Checker<'_, '_>) {
+    let list = Place::from("api.allow_from");
+    for (index, from) in checker.config.api.allow_from.iter().enumerate() {
+        let place = list.index(index);
+        let (says, help) = match from.parse::<IpNet>() {
+            _ if is_principal(from) => (
+                "is a principal, which is not built yet in this version",
+                "list the addresses that it calls from; keys tell callers apart".to_owned(),
+            ),
+            Ok(range) if range.prefix_len() == 0 => (
+                "lets everybody in",
+                "remove it: without `allow_from`, whoever has a key may call".to_owned(),
+            ),
+            Ok(range) if range != range.trunc() => (
+                "is an address inside a network",
+                format!("write `\"{}\"`", range.trunc()),
+            ),
+            Ok(_) => continue,
+            Err(_) => match from.parse::<IpAddr>() {
+                Ok(address) => (
+                    "is an address without a prefix",
+                    format!("write `\"{}\"`", IpNet::from(address)),
+                ),
+                Err(_) => (
+                    "is not a CIDR",
+                    "for example `\"203.0.113.0/24\"`".to_owned(),
+                ),
+            },
+        };
+        checker.refuse(&place, says, "nobody could be told by this", help);
+    }
+}
+
+/// An origin as browsers send it: scheme, host, and a port that is not the scheme's own.
+fn origin(checker: &mut Checker<'_, '_>) {
+    let place = Place::from("api.cors_origin");
+    let api = &checker.config.api;
+    let Some(origin) = api.origin() else {
+        return;
+    };
+    let local = ["http://localhost", "http://127.0.0.1"]
+        .iter()
+        .any(|local| {
+            origin
+                .strip_prefix(local)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        });
+    let host = origin.split_once("://").map_or("", |(_, host)| host);
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:".contains(c);
+    if origin == "*" {
+        let help = "name the one origin whose pages may call, for example `cors_origin = \"https://chat.example.com\"`";
+        checker.refuse(&place, "lets every page in", "whoever's it is", help);
+    } else if !(origin.starts_with("https://") || local) {
+        let help = "for example `cors_origin = \"https://chat.example.com\"`";
+        checker.refuse(
+            &place,
+            "is not an origin of HTTPS",
+            "a page that came without TLS may be anybody's",
+            help,
+        );
+    } else if host.is_empty() || !host.chars().all(plain) {
+        let help = "scheme and host, in lower case and without a path: `cors_origin = \"https://chat.example.com\"`";
+        checker.refuse(
+            &place,
+            "is not an origin",
+            "no browser would send this",
+            help,
+        );
+    }
 }
 
 fn path(checker: &mut Checker<'_, '_>) {

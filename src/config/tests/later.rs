@@ -101,9 +101,9 @@ fn of_the_whole_surface_each_later_key_is_refused_and_nothing_else() {
         .filter(|line| line.starts_with("error: "))
         .collect();
     insta::assert_snapshot!(titles.join("\n"), @r#"
-    error: `allow_from` is not built yet in this version; remove it
-    error: `cors_origin` is not built yet in this version; remove it
     error: `[api.cognito]` is not built yet in this version; remove it
+    error: `guardduty` is not built yet in this version; remove it
+    error: `security_hub` is not built yet in this version; remove it
     error: `[mcp]` is not built yet in this version; remove it
     "#);
 }

@@ -7,6 +7,34 @@ use super::{read, refusal_of, with_stack};
 
 /// A key with a value it may not have, and what must be said of it.
 const REFUSED: &[(&str, &str, &str)] = &[
+    ("api.allow_from", "[\"office\"]", "is not a CIDR"),
+    ("api.allow_from", "[\"0.0.0.0/0\"]", "lets everybody in"),
+    (
+        "api.allow_from",
+        "[\"203.0.113.7/24\"]",
+        "write `\"203.0.113.0/24\"`",
+    ),
+    (
+        "api.allow_from",
+        "[\"203.0.113.7\"]",
+        "write `\"203.0.113.7/32\"`",
+    ),
+    (
+        "api.allow_from",
+        "[\"arn:aws:iam::111122223333:role/chatbot\"]",
+        "is a principal, which is not built yet",
+    ),
+    ("api.cors_origin", "\"*\"", "lets every page in"),
+    (
+        "api.cors_origin",
+        "\"http://chat.example.com\"",
+        "is not an origin of HTTPS",
+    ),
+    (
+        "api.cors_origin",
+        "\"https://chat.example.com/\"",
+        "is not an origin",
+    ),
     ("network.cidr", "\"10.42.0.0\"", "is not usable"),
     ("network.cidr", "\"fd00::/16\"", "is not usable"),
     ("network.cidr", "\"8.8.0.0/16\"", "is not a private range"),

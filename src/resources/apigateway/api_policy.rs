@@ -1,4 +1,4 @@
-//! Who may call the API at all, where infra.toml names them: from which addresses, and as whom.
+//! From which addresses the API may be called at all, where infra.toml names them.
 
 use serde_json::{Value, json};
 
@@ -9,44 +9,23 @@ use crate::stack::Stack;
 /// Every method of the API that has the policy. API Gateway writes its own ARN instead.
 const EVERYTHING: &str = "execute-api:/*";
 
-/// What else is allowed by IAM is denied here: a policy that only allows would add callers.
+/// Everybody, but for whoever calls from elsewhere: a deny outweighs what else IAM allows.
 pub fn wanted(api: &Api) -> Option<Value> {
-    let (addresses, principals): (Vec<&String>, Vec<&String>) =
-        api.allow_from.iter().partition(|from| !is_principal(from));
     if api.allow_from.is_empty() {
         return None;
     }
-    let statement = |sid: &str, effect: &str, principal: Value| {
+    let statement = |sid: &str, effect: &str| {
         json!({
             "Sid": sid,
             "Effect": effect,
-            "Principal": principal,
+            "Principal": "*",
             "Action": "execute-api:Invoke",
             "Resource": EVERYTHING,
         })
     };
-    let whoever = if principals.is_empty() {
-        json!("*")
-    } else {
-        json!({"AWS": principals})
-    };
-    let mut statements = vec![statement("Callers", "Allow", whoever)];
-    if !addresses.is_empty() {
-        let mut elsewhere = statement("FromElsewhere", "Deny", json!("*"));
-        elsewhere["Condition"] = json!({"NotIpAddress": {"aws:SourceIp": addresses}});
-        statements.push(elsewhere);
-    }
-    if !principals.is_empty() {
-        let mut others = statement("Others", "Deny", json!("*"));
-        others["Condition"] = json!({"ArnNotEquals": {"aws:PrincipalArn": principals}});
-        statements.push(others);
-    }
-    Some(document(statements))
-}
-
-/// Callers that are told apart by who they are have to sign.
-pub fn is_principal(from: &str) -> bool {
-    from.starts_with("arn:")
+    let mut elsewhere = statement("FromElsewhere", "Deny");
+    elsewhere["Condition"] = json!({"NotIpAddress": {"aws:SourceIp": api.allow_from}});
+    Some(document(vec![statement("Callers", "Allow"), elsewhere]))
 }
 
 /// What API Gateway answers: with its quotes escaped, and with the API's own ARN.
@@ -84,19 +63,10 @@ mod tests {
     }
 
     #[test]
-    fn named_callers_are_the_only_ones() {
-        let role = "arn:aws:iam::111122223333:role/chatbot";
-        let policy = policy(&[role]);
-        let statements = policy["Statement"].as_array().unwrap();
-        assert_eq!(statements[0]["Principal"]["AWS"], role);
-        assert_eq!(statements[1]["Effect"], "Deny");
-    }
-
-    #[test]
     fn it_reads_back_as_it_was_written() {
         let config = "[stack]\nname = \"chat\"\nregion = \"us-east-1\"";
         let stack = Stack::new(&toml::from_str(config).unwrap(), "111122223333");
-        let policy = policy(&["203.0.113.0/24", "arn:aws:iam::111122223333:role/a"]);
+        let policy = policy(&["203.0.113.0/24"]);
         let own = "arn:aws:execute-api:us-east-1:111122223333:abc/*";
         let answered = policy
             .to_string()

@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::method::{method_name, remove};
+use super::preflight;
 use super::reading::{listed, resources};
 use super::{NOT_FOUND, gateway_response, is_busy, path_name, sorted, write};
 use crate::aws::patience::patiently;
@@ -34,6 +35,7 @@ impl Resource for Deployment {
         "model",
         "request-validator",
         "gateway-response",
+        "preflight",
     ];
     const SUPERSEDED: bool = true;
 
@@ -45,7 +47,7 @@ impl Resource for Deployment {
         let path = &scope.config.api.path;
         let name = path_name(path);
         let method = method_name(&name, "POST");
-        let revisions = [
+        let mut revisions = vec![
             // A new security policy too takes effect with the next deployment.
             "${rest-api/main.revision}".to_owned(),
             format!("${{api-resource/{name}.revision}}"),
@@ -54,12 +56,17 @@ impl Resource for Deployment {
             "${request-validator/body.revision}".to_owned(),
             gateway_response::all_revision(scope),
         ];
+        let mut routes = BTreeMap::from([(route("POST", path), true)]);
+        if scope.config.api.origin().is_some() {
+            revisions.push(format!("${{preflight/{name}.revision}}"));
+            routes.insert(route(preflight::VERB, path), false);
+        }
         vec![(
             "current".to_owned(),
             Self {
                 api: "${rest-api/main}".to_owned(),
                 description: revisions.join(" "),
-                routes: BTreeMap::from([(format!("POST {path}"), true)]),
+                routes,
             },
         )]
     }

@@ -7,6 +7,7 @@ use aws_sdk_apigateway::types::GatewayResponseType;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::preflight::cors_headers;
 use super::reading::listed;
 use super::{NOT_FOUND, sorted, write};
 use crate::aws::{During, Optional, Reader};
@@ -152,22 +153,26 @@ impl Resource for GatewayResponse {
     const KIND: &'static str = "gateway-response";
     const NEEDS: &'static [&'static str] = &["rest-api"];
 
-    fn wanted(_scope: &Scope) -> Vec<(String, Self)> {
+    fn wanted(scope: &Scope) -> Vec<(String, Self)> {
+        let origin = scope.config.api.origin().map(cors_headers);
+        let headers: BTreeMap<String, String> = HEADERS
+            .into_iter()
+            .map(|(name, value)| (name, value.to_owned()))
+            .chain(origin.into_iter().flatten())
+            .map(|(name, value)| {
+                (
+                    format!("gatewayresponse.header.{name}"),
+                    format!("'{value}'"),
+                )
+            })
+            .collect();
         ANSWERS
             .iter()
             .map(|(kind, status, code, sentence)| {
                 let answer = Self {
                     api: "${rest-api/main}".to_owned(),
                     status: (!status.is_empty()).then(|| (*status).to_owned()),
-                    headers: HEADERS
-                        .iter()
-                        .map(|(name, value)| {
-                            (
-                                format!("gatewayresponse.header.{name}"),
-                                format!("'{value}'"),
-                            )
-                        })
-                        .collect(),
+                    headers: headers.clone(),
                     bodies: BTreeMap::from([("application/json".to_owned(), body(code, sentence))]),
                 };
                 ((*kind).to_owned(), answer)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_apigateway::types::{self, IntegrationType};
 use serde::{Deserialize, Serialize};
 
+use super::preflight;
 use super::reading::our_resources;
 use super::{NOT_FOUND, path_name, service_arn, sorted, write};
 use crate::aws::{During, Optional, Reader};
@@ -94,7 +95,8 @@ impl Resource for Method {
         for resource in our_resources(reader, &api.id).await? {
             let path = path_name(resource.path.as_deref().unwrap_or_default());
             let id = resource.id.as_deref().unwrap_or_default();
-            for (verb, method) in sorted(resource.resource_methods.clone()) {
+            let methods = sorted(resource.resource_methods.clone()).into_iter();
+            for (verb, method) in methods.filter(|(verb, _)| verb != preflight::VERB) {
                 found.push(Found::owned(
                     method_name(&path, &verb),
                     attributes([("id", &format!("{id}/{verb}"))]),

@@ -4,12 +4,14 @@
 
 pub mod account;
 pub mod api_key;
+mod api_policy;
 pub mod api_resource;
 pub mod deployment;
 mod draft04;
 pub mod gateway_response;
 pub mod method;
 pub mod model;
+pub mod preflight;
 pub(crate) mod reading;
 #[cfg(test)]
 mod refusals;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::method::remove;
 use super::reading::our_resources;
 use super::{path_name, sorted, write};
-use crate::aws::{During, Optional, Reader};
+use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
@@ -43,7 +43,7 @@ impl Resource for Preflight {
     const KIND: &'static str = "preflight";
     const NEEDS: &'static [&'static str] = &["rest-api", "api-resource"];
     const INTERRUPTS: Option<&'static str> = Some("browsers' requests");
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let Some(origin) = scope.config.api.origin() else {

@@ -7,7 +7,9 @@ use aws_sdk_apigateway::types::{
     SecurityPolicy,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::api_policy;
 use super::{NOT_FOUND, arn, escaped, patch, replace, sorted, tag, write};
 use crate::aws::patience::{Look, patiently, wait};
 use crate::aws::{During, Optional, Reader};
@@ -24,8 +26,8 @@ pub struct RestApi {
     pub security_policy: Option<String>,
     /// `STRICT`: a request must come in through this API's own host name.
     pub endpoint_access: Option<String>,
-    /// Nothing but keys says who may call: a policy would let some in, or shut some out, beside them.
-    pub policy: Option<String>,
+    /// Who may call at all, where infra.toml says: beside that, keys alone do.
+    pub policy: Option<Value>,
     /// Whether AWS's own host name answers: there is no other.
     pub execute_api: bool,
     pub key_source: String,
@@ -53,7 +55,7 @@ impl Resource for RestApi {
                         .to_owned(),
                 ),
                 endpoint_access: Some(EndpointAccessMode::Strict.as_str().to_owned()),
-                policy: None,
+                policy: api_policy::wanted(&scope.config.api),
                 execute_api: true,
                 key_source: ApiKeySourceType::Header.as_str().to_owned(),
                 binary_types: Vec::new(),
@@ -96,6 +98,7 @@ impl Resource for RestApi {
                     .as_deref()
                     .map(EndpointAccessMode::from),
             )
+            .set_policy(self.policy.as_ref().map(Value::to_string))
             .disable_execute_api_endpoint(!self.execute_api)
             .api_key_source(ApiKeySourceType::from(self.key_source.as_str()))
             .set_minimum_compression_size(self.minimum_compression)
@@ -187,11 +190,9 @@ impl RestApi {
                 endpoint_access: api
                     .endpoint_access_mode
                     .map(|mode| mode.as_str().to_owned()),
-                // AWS gives it with its quotes escaped.
                 policy: api
                     .policy
-                    .filter(|policy| !policy.is_empty())
-                    .map(|policy| policy.replace("\\\"", "\"")),
+                    .and_then(|text| api_policy::read(stack, &id, &text)),
                 execute_api: !api.disable_execute_api_endpoint,
                 key_source: api
                     .api_key_source
@@ -228,7 +229,11 @@ impl RestApi {
             // An empty one takes it away.
             "policy" => vec![replace(
                 "/policy",
-                &self.policy.as_deref().unwrap_or_default(),
+                &self
+                    .policy
+                    .as_ref()
+                    .map(Value::to_string)
+                    .unwrap_or_default(),
             )],
             "execute_api" => vec![replace("/disableExecuteApiEndpoint", &!self.execute_api)],
             "key_source" => vec![replace("/apiKeySource", &self.key_source)],

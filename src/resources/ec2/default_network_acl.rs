@@ -24,7 +24,7 @@ pub struct DefaultNetworkAcl {
 impl Resource for DefaultNetworkAcl {
     const KIND: &'static str = "default-network-acl";
     const NEEDS: &'static [&'static str] = &["vpc"];
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
     const DELETABLE: bool = false;
 
     /// Not before the subnets have one of their own.

@@ -35,7 +35,7 @@ pub struct FlowLog {
 impl Resource for FlowLog {
     const KIND: &'static str = "flow-log";
     const NEEDS: &'static [&'static str] = &["vpc", "log-group", "iam-role"];
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     /// By names that outlive them.
     fn after(_name: &str) -> Vec<Id> {

@@ -35,7 +35,7 @@ impl Resource for NetworkAcl {
     const KIND: &'static str = "network-acl";
     const NEEDS: &'static [&'static str] = &["vpc", "subnet"];
     const INTERRUPTS: Option<&'static str> = Some("every request");
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let own = Entry::admit(&scope.config.network.cidr.to_string());

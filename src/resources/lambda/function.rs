@@ -264,6 +264,8 @@ fn environment(name: &str, config: &Config) -> BTreeMap<String, String> {
             ("MAX_PAYLOAD_SIZE", function.max_payload_bytes.to_string()),
             ("MAX_QUERY_LIMIT", function.max_query_limit.to_string()),
         ]);
+        let origin = config.api.origin();
+        variables.extend(origin.map(|origin| ("CORS_ORIGIN", origin.to_owned())));
     } else {
         variables.push((
             "ADMIN_SECRET_ARN",

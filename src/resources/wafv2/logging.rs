@@ -27,7 +27,7 @@ impl Resource for WebAclLogging {
     const KIND: &'static str = "web-acl-logging";
     const NEEDS: &'static [&'static str] = &["web-acl", "log-group"];
     const INTERRUPTS: Option<&'static str> = Some("the firewall's log");
-    const SUPERSEDED: Option<usize> = Some(0);
+    const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         if !scope.config.waf.enabled {

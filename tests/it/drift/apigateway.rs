@@ -46,6 +46,8 @@ pub fn rows() -> Rows {
             ("method", "resource", "another path is another object"),
             ("method", "verb", "another verb is another object"),
             ("model", "api", IN_ITS_API),
+            ("preflight", "api", IN_ITS_API),
+            ("preflight", "resource", "another path is another object"),
             ("request-validator", "api", IN_ITS_API),
             ("stage", "api", IN_ITS_API),
             ("stage", "name", "another name is another stage"),

@@ -100,6 +100,7 @@ pub struct Rows {
 fn services() -> Vec<Rows> {
     let all = [
         ("apigateway", apigateway::rows as fn() -> Rows),
+        ("audit", audit::rows as fn() -> Rows),
         ("cloudwatch", cloudwatch::rows as fn() -> Rows),
         ("ec2", ec2::rows as fn() -> Rows),
         ("events", events::rows as fn() -> Rows),
@@ -140,9 +141,15 @@ impl Stage {
             values: BTreeMap::new(),
             _emulator: emulator,
         };
-        stage
-            .project
-            .edit("[alarms]\n", "[alarms]\nemail = \"ops@example.com\"\n");
+        for (place, more) in [
+            ("[alarms]\n", "email = \"ops@example.com\"\n"),
+            (
+                "[api]\n",
+                "allow_from = [\"203.0.113.0/24\"]\ncors_origin = \"https://chat.example.com\"\n",
+            ),
+        ] {
+            stage.project.edit(place, &format!("{place}{more}"));
+        }
         let up = stage.run(&["up", "--yes"]).ok().json();
         stage.values = steps(&up["plan"])
             .map(|step| (text(&step["id"]), step["wanted"].clone()))

@@ -34,6 +34,7 @@ const BELOW_THE_API: &[&str] = &[
     "log-group/api-execution",
     "method/chatbot-post",
     "model/request",
+    "preflight/chatbot",
     "request-validator/body",
     "stage/main",
     "usage-plan/main",
@@ -61,6 +62,11 @@ macro_rules! delete {
 }
 
 pub fn rows() -> Vec<Deletion> {
+    [behind(), in_front()].into_iter().flatten().collect()
+}
+
+/// The draft and what is made of it.
+fn behind() -> Vec<Deletion> {
     vec![
         deletion("api-account/logging", &[], |a| {
             Box::pin(async move {
@@ -88,6 +94,16 @@ pub fn rows() -> Vec<Deletion> {
             ),
         ),
         deletion(
+            "preflight/chatbot",
+            &[],
+            delete!(
+                delete_method,
+                rest_api_id = "rest-api/main",
+                resource_id = "api-resource/chatbot",
+                http_method = "OPTIONS"
+            ),
+        ),
+        deletion(
             "model/request",
             &["method/chatbot-post", "deployment/current", "stage/main"],
             delete!(
@@ -107,7 +123,12 @@ pub fn rows() -> Vec<Deletion> {
         ),
         deletion(
             "api-resource/chatbot",
-            &["method/chatbot-post", "deployment/current", "stage/main"],
+            &[
+                "method/chatbot-post",
+                "preflight/chatbot",
+                "deployment/current",
+                "stage/main",
+            ],
             delete!(
                 delete_resource,
                 rest_api_id = "rest-api/main",
@@ -123,6 +144,12 @@ pub fn rows() -> Vec<Deletion> {
                 deployment_id = "deployment/current"
             ),
         ),
+    ]
+}
+
+/// Keys and their plan, and what callers see.
+fn in_front() -> Vec<Deletion> {
+    vec![
         deletion(
             "usage-plan-key/chatbot",
             &[],

@@ -40,7 +40,38 @@ pub fn rows() -> Vec<Drift> {
         drift("method/chatbot-post", "integration", |a| {
             Box::pin(integration(a, "POST", IntegrationType::Mock, "x"))
         }),
+        drift("preflight/chatbot", "api_key_required", |a| {
+            Box::pin(preflight(a, "NONE", true))
+        }),
+        drift("preflight/chatbot", "authorization", |a| {
+            Box::pin(preflight(a, "AWS_IAM", false))
+        }),
+        drift("preflight/chatbot", "integration", |a| {
+            let other = "http://example.com";
+            Box::pin(integration(a, "OPTIONS", IntegrationType::Http, other))
+        }),
+        drift("preflight/chatbot", "headers", |a| {
+            Box::pin(async move {
+                let call = a.aws.apigateway.delete_integration_response();
+                let call = call.rest_api_id(a.id("rest-api/main"));
+                let call = call.resource_id(a.id("api-resource/chatbot"));
+                let call = call.http_method("OPTIONS").status_code("204");
+                call.send().await.unwrap();
+            })
+        }),
     ]
+}
+
+/// Makes what browsers ask first anew.
+async fn preflight(account: &Account, authorization: &str, key: bool) {
+    let (gateway, api) = (&account.aws.apigateway, account.id("rest-api/main"));
+    let path = account.id("api-resource/chatbot");
+    let call = gateway.delete_method().rest_api_id(api).resource_id(path);
+    call.http_method("OPTIONS").send().await.unwrap();
+    let call = gateway.put_method().rest_api_id(api).resource_id(path);
+    let call = call.http_method("OPTIONS").api_key_required(key);
+    call.authorization_type(authorization).send().await.unwrap();
+    integration(account, "OPTIONS", IntegrationType::Mock, "x").await;
 }
 
 /// Makes the method anew, as it was but for what `change` does to it.
