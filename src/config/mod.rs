@@ -24,9 +24,9 @@ use crate::error::{Error, Kind, Result};
 
 pub use check::OTHER_CONNECTIONS;
 pub use types::{
-    Alarms, Api, ApiKey, Architecture, Config, Database, Egress, ExecutionLogs, Function, LogLevel,
-    ManagedRules, Migrations, Network, Period, Port, Quota, Secrets, StackSettings, Throttle,
-    UsagePlan, Waf, default_parameters,
+    Alarms, Api, ApiKey, Architecture, Config, Cost, Database, Egress, ExecutionLogs, Function,
+    LogLevel, ManagedRules, Migrations, Network, Period, Port, Quota, Secrets, StackSettings,
+    Throttle, UsagePlan, Waf, default_parameters,
 };
 
 /// The smallest file there is.
