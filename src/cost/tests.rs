@@ -13,7 +13,7 @@ use crate::resources;
 
 fn config(more: &str) -> Config {
     let text = format!("[stack]\nname = \"chat\"\nregion = \"us-east-1\"\n{more}");
-    config::parse(&text).unwrap()
+    config::parse(&text, std::path::Path::new("infra.toml")).unwrap()
 }
 
 fn wanted(id: &str, value: Value) -> Wanted {
