@@ -18,6 +18,7 @@ pub const TABLE: &[Gap] = &[
     (MiniStack, "alarm", "metric", LOST_ALARM),
     (MiniStack, "alarm", "missing_data", LOST_ALARM),
     (MiniStack, "alarm", "queries", LOST_ALARM),
+    (MiniStack, "api-key", "enabled", "a change is kept as text"),
     (MiniStack, "api-key", "tags", LATE_TAGS),
     (MiniStack, "db-instance", "log_exports", "not stored"),
     (MiniStack, "iam-role", "boundary", "left out of the list"),
@@ -45,6 +46,14 @@ pub const TABLE: &[Gap] = &[
 const LATE_TAGS: &str = "kept as they were at creation";
 const NO_STEPS: &str = "a rotation by schedule calls no function there";
 const LOST_ALARM: &str = "left out of the answer in the query protocol";
+
+/// Whether a target stores a field, for whoever changes one beside a plan.
+pub fn stores(emulator: Option<Emulator>, kind: &str, field: &str) -> bool {
+    let gap = |(target, of, path, _): &Gap| {
+        emulator == Some(*target) && *of == kind && field.starts_with(path)
+    };
+    !TABLE.iter().any(gap)
+}
 
 /// The gaps of one target, and which of them a plan met.
 #[derive(Debug, Default)]

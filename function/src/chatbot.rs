@@ -1,6 +1,7 @@
 //! One request, from the event to the answer.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Instant;
 
 use lambda_runtime::{Context, LambdaEvent};
@@ -34,6 +35,14 @@ struct State {
     limits: Limits,
 }
 
+/// What became known of a request on its way.
+#[derive(Default)]
+struct Seen {
+    /// The id of the key that it came with.
+    key: Option<Arc<str>>,
+    intent: Option<&'static str>,
+}
+
 /// What an invocation gives, written out once, by the runtime.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -53,7 +62,7 @@ impl Chatbot {
         }
         Self {
             state: settings.map(|settings| State {
-                secrets: Secrets::new(settings.credentials, settings.keys),
+                secrets: Secrets::new(settings.credentials, settings.keys, settings.keys_age),
                 database: Database::new(settings.target),
                 limits: settings.limits,
             }),
@@ -79,16 +88,16 @@ impl Chatbot {
             return Ok(Reply::Health(health));
         }
         let id = event.request_id();
-        let mut intent = None;
+        let mut seen = Seen::default();
         let outcome = match &mut self.state {
-            Ok(state) => state.answer(&event, &deadline, &mut intent).await,
+            Ok(state) => state.answer(&event, &deadline, &mut seen).await,
             Err(reason) => Err(Refusal::internal(reason.clone())),
         };
         let response = match &outcome {
             Ok(answer) => Response::success(id, &answer.data),
             Err(refusal) => Response::failure(id, refusal),
         };
-        record(&context, id, intent, &outcome, started);
+        record(&context, id, &seen, &outcome, started);
         Ok(Reply::Response(response))
     }
 
@@ -108,24 +117,21 @@ impl State {
         &mut self,
         event: &Event,
         deadline: &Deadline,
-        name: &mut Option<&'static str>,
+        seen: &mut Seen,
     ) -> Result<Answer, Refusal> {
         if event.method() != "POST" {
             return Err(Refusal::method_not_allowed());
         }
         let body = event.body(self.limits.payload)?;
         let key = event.header("x-api-key").unwrap_or_default();
-        if key.is_empty()
-            || !self
-                .secrets
-                .accept(&key, deadline)
-                .await
-                .map_err(Refusal::no_secrets)?
-        {
+        if key.is_empty() {
             return Err(Refusal::unauthorized());
         }
+        let accepted = self.secrets.accept(&key, deadline).await;
+        let accepted = accepted.map_err(Refusal::no_secrets)?;
+        seen.key = Some(accepted.ok_or_else(Refusal::unauthorized)?);
         let (intent, given) = request::read(&body)?;
-        *name = Some(intent.name);
+        seen.intent = Some(intent.name);
         let params = Params::check(intent.params, &given, self.limits).map_err(Refusal::invalid)?;
         self.run(intent, &params, deadline).await
     }
@@ -245,7 +251,7 @@ fn lost(cause: String) -> Refusal {
 fn record(
     context: &Context,
     id: Uuid,
-    intent: Option<&'static str>,
+    seen: &Seen,
     outcome: &Result<Answer, Refusal>,
     started: Instant,
 ) {
@@ -258,14 +264,15 @@ fn record(
         _ => (Level::Info, "answered"),
     };
     let request = Request {
-        intent,
+        intent: seen.intent,
+        key: seen.key.as_deref(),
         rows: outcome.as_ref().map_or(0, |answer| answer.rows),
         code: refusal.map(|refusal| refusal.code),
         duration_ms: millis(started),
     };
     let mut line = fields! {
         request_id: id.to_string(),
-        intent: intent,
+        intent: seen.intent,
         status: status,
         duration_ms: request.duration_ms,
         rows: request.rows,

@@ -12,8 +12,10 @@ const NO_INTENT: &str = "none";
 
 /// What one request was.
 #[derive(Debug, Clone, Copy)]
-pub struct Request {
+pub struct Request<'a> {
     pub intent: Option<&'static str>,
+    /// The id of the key that it came with.
+    pub key: Option<&'a str>,
     /// Entries answered or rows stored; see [`crate::contract::Answer`].
     pub rows: usize,
     /// Why it was refused, or failed.
@@ -24,7 +26,7 @@ pub struct Request {
 /// The members that make a log line a metric too, as CloudWatch calls them.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Members {
+pub struct Members<'a> {
     #[serde(rename = "_aws")]
     aws: Metadata,
     intent: &'static str,
@@ -34,6 +36,9 @@ pub struct Members {
     duration: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
+    /// No dimension, but written whatever else is: it tells when a key was last used.
+    #[serde(rename = "api_key_id", skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,7 +77,7 @@ const BY_INTENT: &[Metric] = &[
 const BY_CODE: &[Metric] = &[REFUSALS];
 
 /// What one request adds to the figures. `function` keeps deployments apart.
-pub fn embed(function: &str, request: Request) -> Members {
+pub fn embed<'a>(function: &str, request: Request<'a>) -> Members<'a> {
     let directive = |dimensions, metrics| Directive {
         namespace: format!("wmctl/{function}"),
         dimensions: [dimensions],
@@ -93,6 +98,7 @@ pub fn embed(function: &str, request: Request) -> Members {
         refusals: u8::from(request.code.is_some()),
         duration: request.duration_ms,
         code: request.code,
+        key: request.key.filter(|key| !key.is_empty()),
     }
 }
 
@@ -103,8 +109,9 @@ mod tests {
 
     use super::*;
 
-    const DONE: Request = Request {
+    const DONE: Request<'static> = Request {
         intent: Some("get_anomalies"),
+        key: Some("k1"),
         rows: 3,
         code: None,
         duration_ms: 1.5,
@@ -121,12 +128,14 @@ mod tests {
             (&json!(3), &json!(0))
         );
         assert_eq!(members.get("Code"), None);
+        assert_eq!(members["api_key_id"], "k1");
     }
 
     #[test]
     fn a_refusal_is_counted_by_its_code() {
         let refused = Request {
             intent: None,
+            key: None,
             code: Some("unauthorized"),
             ..DONE
         };

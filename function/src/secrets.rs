@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
@@ -24,6 +25,10 @@ const CONNECT: Duration = Duration::from_secs(2);
 const OPERATION: Duration = Duration::from_secs(4);
 /// Wrong keys must not turn into a stream of Secrets Manager calls.
 const REFRESH: Duration = Duration::from_secs(30);
+/// How many wrong keys may come shortly before a new one, and that one still works at once.
+const BURST: u32 = 4;
+/// How long a request with a known key waits for a look at whether it has been revoked.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A client for Secrets Manager, made when the first secret is read.
 #[derive(Default)]
@@ -135,88 +140,137 @@ pub(crate) fn explain<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
     }
 }
 
-/// A value kept between invocations.
-struct Kept<T> {
-    value: Option<T>,
-    /// When it was last read anew: keys at all, a login without finding another.
-    refreshed: Option<Instant>,
+/// The database's login as it was read last.
+#[derive(Default)]
+struct KeptLogin {
+    value: Option<Credentials>,
+    /// When the secret said the same as before.
+    same: Option<Instant>,
 }
 
-impl<T> Kept<T> {
-    const EMPTY: Self = Self {
-        value: None,
-        refreshed: None,
-    };
-
-    /// Whether the value may be read anew now; says so at most once per [`REFRESH`].
-    /// The first read does not count: a key rotated just after it must work at once.
-    fn may_refresh(&mut self, now: Instant) -> bool {
-        let due = self.is_due(now);
-        if due {
-            self.refreshed = Some(now);
-        }
-        due
-    }
-
+impl KeptLogin {
+    /// Whether the secret may be read anew now.
     fn is_due(&self, now: Instant) -> bool {
-        self.refreshed
+        self.same
             .is_none_or(|last| now.duration_since(last) >= REFRESH)
     }
+}
+
+/// How often the keys may be read anew because of an unknown one: [`BURST`] times at once, and
+/// once more for every [`REFRESH`] that passes.
+struct Budget {
+    left: u32,
+    since: Instant,
+}
+
+impl Budget {
+    fn new(now: Instant) -> Self {
+        Self {
+            left: BURST,
+            since: now,
+        }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        while self.left < BURST && now.duration_since(self.since) >= REFRESH {
+            self.left += 1;
+            self.since += REFRESH;
+        }
+        if self.left == BURST {
+            self.since = now;
+        }
+        let some = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        some
+    }
+}
+
+/// The accepted keys as they were read last.
+struct KeptKeys {
+    keys: Keys,
+    /// When they are looked at again, although nothing asks for it: one may have been revoked.
+    due: Instant,
 }
 
 /// The chatbot's secrets.
 pub struct Secrets {
     vault: Vault,
     login: Source<Credentials>,
-    login_kept: Kept<Credentials>,
+    login_kept: KeptLogin,
     keys: Source<SecretString>,
-    keys_kept: Kept<Keys>,
+    keys_kept: Option<KeptKeys>,
+    /// How long keys are kept without a look.
+    keys_age: Duration,
+    unknown: Budget,
 }
 
 impl Secrets {
-    pub fn new(login: Source<Credentials>, keys: Source<SecretString>) -> Self {
+    /// `keys_age` is how long the accepted keys are kept until they are read anew.
+    pub fn new(login: Source<Credentials>, keys: Source<SecretString>, keys_age: Duration) -> Self {
         Self {
             vault: Vault::default(),
             login,
-            login_kept: Kept::EMPTY,
+            login_kept: KeptLogin::default(),
             keys,
-            keys_kept: Kept::EMPTY,
+            keys_kept: None,
+            keys_age,
+            unknown: Budget::new(Instant::now()),
         }
     }
 
-    /// Whether the presented key is accepted. An unknown one may be newer than what is kept.
-    pub async fn accept(&mut self, presented: &str, deadline: &Deadline) -> Result<bool, String> {
-        if self.keys(deadline).await?.accept(presented) {
-            return Ok(true);
+    /// The id of the presented key, if it is accepted. An unknown one may be newer than what is
+    /// kept; a known one may have been revoked, so what is kept is read anew when it is old. A
+    /// refresh that fails refuses nobody whose key is known.
+    pub async fn accept(
+        &mut self,
+        presented: &str,
+        deadline: &Deadline,
+    ) -> Result<Option<Arc<str>>, String> {
+        let now = Instant::now();
+        let due = self.keys_kept.as_ref().is_some_and(|kept| kept.due <= now);
+        let known = self.keys(deadline).await?.accept(presented);
+        if matches!(self.keys, Source::Plain(_)) {
+            return Ok(known);
         }
-        if matches!(self.keys, Source::Plain(_)) || !self.keys_kept.may_refresh(Instant::now()) {
-            return Ok(false);
-        }
-        match self.read_keys(deadline).await {
-            Ok(keys) => Ok(self.keys_kept.value.insert(keys).accept(presented)),
-            // What is kept goes on to be accepted, and this key is none of it.
+        let patience = match (&known, due) {
+            (Some(_), false) => return Ok(known),
+            (Some(_), true) => LOOK,
+            (None, _) if self.unknown.take(now) => OPERATION,
+            (None, _) => return Ok(None),
+        };
+        match self.read_keys(deadline, patience).await {
+            Ok(keys) => Ok(self.keep(keys).accept(presented)),
             Err(cause) => {
+                if let Some(kept) = &mut self.keys_kept {
+                    kept.due = now + REFRESH;
+                }
                 let fields = fields! { detail: cause };
                 log::write(Level::Error, "the API keys cannot be read anew", fields);
-                Ok(false)
+                Ok(known)
             }
         }
     }
 
     /// The accepted keys.
     pub async fn keys(&mut self, deadline: &Deadline) -> Result<&Keys, String> {
-        let keys = match self.keys_kept.value.take() {
-            Some(keys) => keys,
-            None => self.read_keys(deadline).await?,
+        let Some(kept) = self.keys_kept.take() else {
+            let keys = self.read_keys(deadline, OPERATION).await?;
+            return Ok(self.keep(keys));
         };
-        Ok(self.keys_kept.value.insert(keys))
+        Ok(&self.keys_kept.insert(kept).keys)
     }
 
-    async fn read_keys(&mut self, deadline: &Deadline) -> Result<Keys, String> {
+    fn keep(&mut self, keys: Keys) -> &Keys {
+        let due = Instant::now() + self.keys_age;
+        &self.keys_kept.insert(KeptKeys { keys, due }).keys
+    }
+
+    async fn read_keys(&mut self, deadline: &Deadline, most: Duration) -> Result<Keys, String> {
         match &self.keys {
             Source::Plain(text) => Ok(Keys::from_plain(text.expose_secret())),
             Source::Arn(arn) => {
-                let text = in_time(deadline, Box::pin(self.vault.read(arn))).await?;
+                let reading = Box::pin(self.vault.read(arn));
+                let text = in_time(deadline, most, reading).await?;
                 Keys::from_json(text.expose_secret())
             }
         }
@@ -229,7 +283,9 @@ impl Secrets {
         }
         let login = match &self.login {
             Source::Plain(login) => login.clone(),
-            Source::Arn(arn) => in_time(deadline, Box::pin(self.vault.login(arn))).await?,
+            Source::Arn(arn) => {
+                in_time(deadline, OPERATION, Box::pin(self.vault.login(arn))).await?
+            }
         };
         Ok(self.login_kept.value.insert(login).clone())
     }
@@ -253,12 +309,12 @@ impl Secrets {
         if !self.login_kept.is_due(now) {
             return Ok(None);
         }
-        let login = in_time(deadline, Box::pin(self.vault.login(arn))).await?;
+        let login = in_time(deadline, OPERATION, Box::pin(self.vault.login(arn))).await?;
         if is_same(&login, refused) {
-            self.login_kept.refreshed = Some(now);
+            self.login_kept.same = Some(now);
             return Ok(None);
         }
-        self.login_kept.refreshed = None;
+        self.login_kept.same = None;
         Ok(Some(self.login_kept.value.insert(login).clone()))
     }
 }
@@ -270,9 +326,10 @@ fn is_same(one: &Credentials, other: &Credentials) -> bool {
 /// What is read, unless the caller would have to wait too long for it.
 async fn in_time<T>(
     deadline: &Deadline,
+    most: Duration,
     reading: impl Future<Output = Result<T, String>>,
 ) -> Result<T, String> {
-    tokio::time::timeout(deadline.patience(OPERATION), reading)
+    tokio::time::timeout(deadline.patience(most), reading)
         .await
         .unwrap_or_else(|_| Err("Secrets Manager did not answer in time".into()))
 }
@@ -283,13 +340,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refreshes_at_most_once_in_thirty_seconds() {
-        let mut kept = Kept::<()>::EMPTY;
+    fn a_login_that_stayed_the_same_is_left_alone_for_thirty_seconds() {
+        let mut kept = KeptLogin::default();
         let start = Instant::now();
-        assert!(kept.may_refresh(start));
-        assert!(!kept.may_refresh(start + REFRESH / 2));
-        assert!(kept.may_refresh(start + REFRESH));
-        assert!(!kept.may_refresh(start + REFRESH));
+        assert!(kept.is_due(start));
+        kept.same = Some(start);
+        assert!(!kept.is_due(start + REFRESH / 2));
+        assert!(kept.is_due(start + REFRESH));
+    }
+
+    #[test]
+    fn some_unknown_keys_at_once_and_then_one_in_thirty_seconds() {
+        let start = Instant::now();
+        let mut budget = Budget::new(start);
+        let mut taken = |at: Duration| budget.take(start + at);
+        assert!((0..BURST).all(|_| taken(Duration::ZERO)));
+        assert!(!taken(REFRESH / 2));
+        assert!(taken(REFRESH));
+        assert!(!taken(REFRESH));
+        // However long nobody came, no more than that.
+        assert!((0..BURST).all(|_| taken(REFRESH * 100)));
+        assert!(!taken(REFRESH * 100));
     }
 
     #[test]

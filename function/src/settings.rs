@@ -1,10 +1,14 @@
 //! What the environment says. Read once, when a sandbox starts.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::log::Level;
+
+/// Seconds.
+const KEYS_AGE: u64 = 300;
 
 /// How the connection to the database is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,8 @@ pub struct Settings {
     pub target: Target,
     pub credentials: Source<Credentials>,
     pub keys: Source<SecretString>,
+    /// How long a revoked key may still be accepted here; the gateway refuses it earlier.
+    pub keys_age: Duration,
     pub limits: Limits,
 }
 
@@ -107,6 +113,7 @@ impl Settings {
                 Some(arn) => Source::Arn(arn),
                 None => Source::Plain(required(lookup, "API_KEYS")?.into()),
             },
+            keys_age: Duration::from_secs(number(lookup, "API_KEYS_MAX_AGE", KEYS_AGE)?),
             limits,
         })
     }

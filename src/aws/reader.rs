@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::Aws;
 use crate::error::{Error, Result};
+use crate::resources::apigateway::versions::Versions;
 use crate::resources::secretsmanager::logins::Login;
 use crate::resources::{ec2, kms};
 use crate::stack::Stack;
@@ -38,6 +39,8 @@ pub struct Gateway {
     apis: OnceCell<Vec<types::RestApi>>,
     pub keys: OnceCell<Vec<types::ApiKey>>,
     pub plans: OnceCell<Vec<types::UsagePlan>>,
+    pub plan_keys: OnceCell<BTreeMap<String, Vec<String>>>,
+    pub versions: OnceCell<BTreeMap<String, Versions>>,
     pub resources: OnceCell<Vec<types::Resource>>,
     pub stages: OnceCell<Vec<types::Stage>>,
 }

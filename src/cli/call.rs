@@ -1,17 +1,15 @@
 //! `wmctl call`
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Global;
 use super::session::Session;
-use crate::error::{Error, Kind, Result};
-use crate::resources::secretsmanager;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+use crate::resources::secretsmanager::{self, content::key_in};
 
 /// Call the endpoint with an intent, as the chatbot does
 ///
@@ -60,11 +58,12 @@ impl Call {
             ))
             .hint("run `wmctl up` first")
         })?;
-        let key = key(&secretsmanager::value(&session.aws, secret).await?, secret)?;
+        let key = key_in(&secretsmanager::value(&session.aws, secret).await?, secret)?;
         let (url, host) = session.endpoint(&api_id);
+        let endpoint = Endpoint { url, host };
         let printer = session.printer;
         session.close().await;
-        let (status, text) = post(url, host, key, body).await?;
+        let (status, text) = endpoint.post(&key, &body).await?;
         printer.data(&text);
         let success =
             serde_json::from_str::<Value>(&text).is_ok_and(|answer| answer["success"] == true);
@@ -89,59 +88,6 @@ fn params(pairs: &[String]) -> Result<Map<String, Value>> {
         .collect()
 }
 
-#[derive(Deserialize)]
-struct StoredKey {
-    api_key: SecretString,
-}
-
-fn key(stored: &SecretString, secret: &str) -> Result<SecretString> {
-    // The parser's own message could quote the value.
-    serde_json::from_str::<StoredKey>(stored.expose_secret())
-        .map(|stored| stored.api_key)
-        .map_err(|_| {
-            Error::failed(format!("the secret {secret} holds no API key"))
-                .hint("`wmctl up` writes it again")
-        })
-}
-
-async fn post(
-    url: String,
-    host: Option<String>,
-    key: SecretString,
-    body: Value,
-) -> Result<(u16, String)> {
-    let call = move || {
-        // What is on loopback is behind no proxy.
-        let proxy = host.is_none().then(ureq::Proxy::try_from_env).flatten();
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .proxy(proxy)
-            .timeout_global(Some(Duration::from_secs(35)))
-            .http_status_as_error(false)
-            .build()
-            .into();
-        let mut request = agent
-            .post(&url)
-            .header("Content-Type", "application/json")
-            .header("x-api-key", key.expose_secret());
-        if let Some(host) = host {
-            request = request.header("Host", host);
-        }
-        let mut answer = request.send(body.to_string()).map_err(|error| {
-            Error::new(Kind::Access, format!("the endpoint {url} does not answer"))
-                .hint("`wmctl status` shows what is deployed; with --local, `wmctl local status`")
-                .because(error)
-        })?;
-        let text = answer
-            .body_mut()
-            .read_to_string()
-            .map_err(|error| Error::new(Kind::Access, "the answer broke off").because(error))?;
-        Ok((answer.status().as_u16(), text))
-    };
-    tokio::task::spawn_blocking(call)
-        .await
-        .map_err(|error| Error::failed("the call was aborted").because(error))?
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,11 +106,5 @@ mod tests {
             Value::Object(params),
             json!({"limit": 10, "ip": "10.0.0.1", "types": ["xss"], "user": "42", "path": "/a=b"})
         );
-    }
-
-    #[test]
-    fn a_malformed_secret_is_not_quoted() {
-        let error = key(&SecretString::from("hunter2"), "a/b").unwrap_err();
-        assert!(!format!("{error:?}").contains("hunter2"));
     }
 }

@@ -126,7 +126,7 @@ async fn told(mut stop: watch::Receiver<bool>) {
 }
 
 /// `90s`, `30m`, `2h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration; examples: 90s, 30m, 2h");
     let (number, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
     let number: u64 = number.parse().map_err(|_| wrong())?;

@@ -4,12 +4,14 @@ mod call;
 mod change;
 mod cost;
 mod down;
+mod keys;
 mod local;
 mod maintain;
 mod migrate;
 mod plan;
 mod planning;
 mod rollback;
+mod rotate_keys;
 mod rotate_secrets;
 mod safety;
 mod session;
@@ -125,6 +127,9 @@ pub enum Command {
     RotateSecrets(rotate_secrets::RotateSecrets),
     Status(status::Status),
     Call(call::Call),
+    RotateKeys(rotate_keys::RotateKeys),
+    #[command(subcommand)]
+    Keys(keys::Keys),
     Unlock(unlock::Unlock),
     #[command(subcommand)]
     Local(local::Local),
@@ -146,6 +151,8 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::RotateSecrets(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,
                 Command::Call(command) => command.run(&cli.global).await,
+                Command::RotateKeys(command) => command.run(&cli.global).await,
+                Command::Keys(command) => command.run(&cli.global).await,
                 Command::Unlock(command) => command.run(&cli.global).await,
                 Command::Local(command) => command.run(&cli.global).await,
             }

@@ -28,6 +28,8 @@ use crate::resources::lambda::schema::Schema;
 use crate::resources::lambda::version::FunctionVersion;
 use crate::resources::secretsmanager::age;
 use crate::resources::{self, DatabaseServer, Kinds, Options, Resource, Scope};
+use crate::rotation;
+use crate::rotation::age::{Age, ages};
 use crate::stack::Stack;
 
 /// The authorities that sign RDS certificates, by region.
@@ -167,15 +169,18 @@ impl Session {
         }
         let skipped = |id: &Id| self.options.skip_migrate && id.kind == Schema::KIND;
         wanted.retain(|wanted| !skipped(&wanted.id) && !self.gaps.lacks(&wanted.id));
+        let mut notes = observed.notes;
+        let ages = ages(&self.config, &observed.objects, rotation::now());
+        notes.extend(ages.iter().filter_map(Age::warning));
         let days = self.config.database.rotate_after_days;
-        let overdue = age::notes(&observed.objects, days, SystemTime::now());
+        notes.extend(age::notes(&observed.objects, days, SystemTime::now()));
         let found = observed.objects.into_iter();
         Ok(View {
             wanted,
             found: found.filter(|object| !skipped(&object.id)).collect(),
             existing: observed.existing,
             unfit: RefCell::new(observed.unfit),
-            notes: observed.notes.into_iter().chain(overdue).collect(),
+            notes,
             artifacts,
             facts,
         })

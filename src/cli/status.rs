@@ -13,6 +13,8 @@ use crate::object::{Id, Ids, Object};
 use crate::resources::lambda::LIVE;
 use crate::resources::lambda::invoke::invoke;
 use crate::resources::secretsmanager::age;
+use crate::rotation::age::{Age, ages};
+use crate::rotation::now;
 
 /// Show the endpoint, the live versions, their health, and what `up` would change
 #[derive(Debug, Args)]
@@ -48,6 +50,12 @@ impl Status {
         document["passwords"] = passwords(&found, session.config.database.rotate_after_days);
         document["objects"] = json!(found.len());
         document["pending_changes"] = json!(pending);
+        let ages = ages(&session.config, &found, now());
+        for key in document["api_keys"].as_array_mut().into_iter().flatten() {
+            let age = ages.iter().find(|age| key["name"] == age.name.as_str());
+            key["age_days"] = json!(age.map(|age| age.days));
+            key["rotation_due"] = json!(age.is_some_and(Age::is_over));
+        }
         let (printer, place) = (session.printer, session.place());
         session.close().await;
         if printer.json {
@@ -160,8 +168,10 @@ fn text(document: &Value, place: &str) -> String {
         ));
     }
     for key in document["api_keys"].as_array().into_iter().flatten() {
+        let age = key["age_days"].as_i64();
+        let age = age.map_or_else(String::new, |days| format!(", {days} days old"));
         lines.push(format!(
-            "api key   {}: in the secret {}",
+            "api key   {}{age}: in the secret {}",
             shown(&key["name"]),
             shown(&key["secret"])
         ));

@@ -4,7 +4,7 @@ use super::document::{Document, Place, entries};
 use super::problem::Problem;
 
 /// A key or section, and what to do without it. `[]` stands for any element of a list.
-pub(super) const KEYS: [(&str, &str); 9] = [
+pub(super) const KEYS: [(&str, &str); 7] = [
     ("network.flow_logs", "no flow logs are kept"),
     (
         "database.enhanced_monitoring_s",
@@ -15,14 +15,6 @@ pub(super) const KEYS: [(&str, &str); 9] = [
         "every address that holds an API key may call",
     ),
     ("api.cors_origin", "no origin but the API's own is allowed"),
-    (
-        "api.keys[].rotate_after_days",
-        "a key stays valid until it leaves infra.toml",
-    ),
-    (
-        "api.keys[].overlap",
-        "a key stays valid until it leaves infra.toml",
-    ),
     ("api.cognito", "callers are told apart by their API keys"),
     (
         "audit",
@@ -77,8 +69,8 @@ pub(super) fn find(document: &Document<'_>) -> Vec<(Place, Problem)> {
     found
 }
 
-/// The place with every list index left out, `api.keys[].overlap`.
-fn general(place: &Place) -> String {
+/// The place with every list index left out, `api.keys[].name`.
+pub(super) fn general(place: &Place) -> String {
     let text = place.to_string();
     let mut out = String::with_capacity(text.len());
     let mut inside = false;

@@ -9,6 +9,7 @@ mod example;
 mod later;
 mod problem;
 mod schema;
+mod span;
 mod suggest;
 mod syntax;
 mod types;
@@ -23,6 +24,7 @@ use std::path::Path;
 use crate::error::{Error, Kind, Result};
 
 pub use check::OTHER_CONNECTIONS;
+pub use span::Span;
 pub use types::{
     Alarms, Api, ApiKey, Architecture, Config, Cost, Database, Egress, ExecutionLogs, Function,
     LogLevel, ManagedRules, Migrations, Network, Period, Port, Quota, Secrets, StackSettings,

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+use super::Span;
+
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -269,9 +271,7 @@ impl Default for Api {
             access_logs: true,
             execution_logs: ExecutionLogs::Info,
             usage_plan: UsagePlan::default(),
-            keys: vec![ApiKey {
-                name: "chatbot".to_owned(),
-            }],
+            keys: vec![ApiKey::named("chatbot")],
         }
     }
 }
@@ -336,6 +336,39 @@ pub enum Period {
 #[serde(deny_unknown_fields)]
 pub struct ApiKey {
     pub name: String,
+    /// Its age in days from which on commands ask for a rotation.
+    #[serde(default = "rotate_after_days")]
+    pub rotate_after_days: u32,
+    /// How long a key that was rotated out stays valid beside the new one.
+    #[serde(default = "overlap")]
+    pub overlap: Span,
+    /// How long it is kept after that, disabled, until it is deleted.
+    #[serde(default = "grace")]
+    pub grace: Span,
+}
+
+impl ApiKey {
+    /// With the defaults.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            rotate_after_days: rotate_after_days(),
+            overlap: overlap(),
+            grace: grace(),
+        }
+    }
+}
+
+fn rotate_after_days() -> u32 {
+    90
+}
+
+fn overlap() -> Span {
+    Span::hours(24)
+}
+
+fn grace() -> Span {
+    Span::hours(7 * 24)
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]

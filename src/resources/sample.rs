@@ -21,3 +21,14 @@ pub fn wanted<R: Resource>(more: &str, zones: &[&str]) -> Vec<(String, R)> {
         zones: &zones,
     })
 }
+
+/// The stack `chat-prod`.
+pub fn stack() -> Stack {
+    Stack {
+        name: "chat".to_owned(),
+        environment: "prod".to_owned(),
+        region: "us-east-1".to_owned(),
+        account: "111122223333".to_owned(),
+        tags: crate::stack::Tags::new(),
+    }
+}

@@ -11,12 +11,14 @@ mod emulator;
 mod errors;
 mod existing;
 mod existing_database;
+mod key_rotation;
+mod key_rotation_under_load;
 mod lifecycle;
 mod local;
 mod network;
 mod operators;
+mod password_rotation;
 mod project;
-mod rotation;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;

@@ -1,5 +1,6 @@
 //! Killed at any call, or failed at any call, and run again: the account is the same as after an
-//! undisturbed run. For every call of a whole `up`, of an update of every kind, and of `down`.
+//! undisturbed run. For every call of a whole `up`, of an update of every kind, of `down`, and of
+//! both halves of a rotation, in the middle of which every caller must have a key.
 //!
 //! The ordinary run tries a sample, another one each time. `WMCTL_SWEEP` may be the number of a
 //! sample to repeat, or words that the names of all cases to try have: `all` is every case's,
@@ -11,6 +12,8 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
 
 use self::dump::Dump;
 use crate::drift::say;
@@ -99,7 +102,7 @@ impl Scene<'_> {
 
     /// Whether nothing is left to do.
     fn check(&self, copy: &Copy<'_>, project: &Project) -> Result<(), String> {
-        if self.arguments[0] != "up" {
+        if self.arguments[0] == "down" {
             return Ok(());
         }
         let plan = Run::from(
@@ -113,6 +116,63 @@ impl Scene<'_> {
         }
         Err(format!("the plan is not empty: {}", left(&plan)))
     }
+
+    /// Whether a rotation that stopped here has left every caller a key, and the plan nothing to
+    /// do; but that the digests were written, and not yet the tag that says so.
+    fn check_keys(&self, copy: &Copy<'_>, project: &Project) -> Result<(), String> {
+        if self.arguments[0] != "rotate-keys" {
+            return Ok(());
+        }
+        callers_have_a_key(&state(copy.port))?;
+        let url = copy.url();
+        let arguments = [&["plan"], &at(&url)[..]].concat();
+        let plan = Run::from(project.command(&arguments).output().unwrap());
+        let left = left(&plan);
+        if left.lines().all(|line| line.contains("secret/api-keys")) {
+            return Ok(());
+        }
+        Err(format!("in the middle the plan is not empty: {left}"))
+    }
+}
+
+/// Whether the value that the secret holds is an enabled key in the plan, which the function knows.
+fn callers_have_a_key(state: &Value) -> Result<(), String> {
+    let data = |service: &str, store: &str| -> Vec<Value> {
+        let store = &state[service][store];
+        let store = store.get("data").unwrap_or(store);
+        let values = store.as_object().into_iter().flatten();
+        values.map(|(_, value)| value.clone()).collect()
+    };
+    let secrets = data("secretsmanager", "secrets");
+    let current = |name: &str| -> Option<Value> {
+        let name = format!("watermark-chatbot-prod/{name}");
+        let secret = secrets
+            .iter()
+            .find(|secret| secret["Name"] == name.as_str())?;
+        let mut versions = secret["Versions"].as_object()?.values();
+        let label = json!("AWSCURRENT");
+        let now = versions.find(|v| v["Stages"].as_array().is_some_and(|s| s.contains(&label)))?;
+        serde_json::from_str(now["SecretString"].as_str()?).ok()
+    };
+    let (stored, digests) = (current("api-key-chatbot"), current("api-keys"));
+    let (stored, digests) = stored
+        .zip(digests)
+        .ok_or_else(|| format!("no secret: {secrets:#?}"))?;
+    let keys = data("apigateway_v1", "api_keys");
+    let key = keys.iter().find(|key| key["value"] == stored["api_key"]);
+    let key = key.ok_or("the secret holds no key that there is")?;
+    let id = key["id"].as_str().unwrap_or_default();
+    let retired = key["name"]
+        .as_str()
+        .is_some_and(|name| name.ends_with("-retired"));
+    let plans = data("apigateway_v1", "usage_plan_keys");
+    let known = digests["keys"]
+        .as_array()
+        .is_some_and(|keys| keys.iter().any(|key| key["id"] == id));
+    if retired || !plans.iter().any(|plan| plan.get(id).is_some()) || !known {
+        return Err(format!("the key that the secret holds is not valid: {key}"));
+    }
+    Ok(())
 }
 
 impl Case<'_> {
@@ -140,6 +200,7 @@ impl Case<'_> {
         if !proxy.struck() {
             return Err(format!("the call was never made: {}", first.all()));
         }
+        scene.check_keys(&copy, &project)?;
         let again = Run::from(scene.command(&project, &copy.url()).output().unwrap());
         if again.code != 0 {
             return Err(format!("the second run failed: {}", brief(&again)));
@@ -248,25 +309,45 @@ fn sweep(scene: &Scene<'_>, cases: &[Case<'_>]) -> Vec<String> {
     failed.into_iter().map(|(_, text)| text).collect()
 }
 
+/// Makes the promotion one of long ago.
+fn end_the_overlap(url: &str) {
+    let promoted = "wmctl:promoted";
+    crate::lifecycle::runtime().block_on(async {
+        let secrets = crate::account::connect(url).await.secrets;
+        let name = "watermark-chatbot-prod/api-key-chatbot";
+        let secret = secrets.describe_secret().secret_id(name).send().await;
+        let secret = secret.unwrap();
+        let tag = secret.tags().iter().find(|tag| tag.key() == Some(promoted));
+        let (_, id) = tag.unwrap().value().unwrap().split_once(' ').unwrap();
+        let tag = aws_sdk_secretsmanager::types::Tag::builder().key(promoted);
+        let tag = tag.value(format!("2020-01-01T00:00:00Z {id}")).build();
+        let call = secrets.tag_resource().secret_id(name).tags(tag);
+        call.send().await.unwrap();
+    });
+}
+
 #[test]
 fn whatever_call_a_run_is_stopped_at_the_next_ends_in_the_same_account() {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_micros();
     let wish = std::env::var("WMCTL_SWEEP").unwrap_or_else(|_| now.to_string());
     say(&format!("sweep: WMCTL_SWEEP={wish:?} repeats this one"));
 
-    let (empty, built, project) = (
-        Original::start(&ministack()),
-        Original::start(&ministack()),
-        whole(),
-    );
-    for original in [&empty, &built] {
+    let [empty, built, rotated] = [(); 3].map(|()| Original::start(&ministack()));
+    let project = whole();
+    for original in [&empty, &built, &rotated] {
         let url = format!("http://127.0.0.1:{}", original.port);
         project.wmctl(&[&["up"], &at(&url)[..]].concat()).ok();
     }
     // What it served once it has loaded, so copies need not.
     reset(empty.port);
-    empty.rest();
-    built.rest();
+    let url = format!("http://127.0.0.1:{}", rotated.port);
+    project
+        .wmctl(&[&["rotate-keys"], &at(&url)[..]].concat())
+        .ok();
+    end_the_overlap(&url);
+    for original in [&empty, &built, &rotated] {
+        original.rest();
+    }
 
     let scene = |name, arguments, start, edit| Scene {
         name,
@@ -275,10 +356,13 @@ fn whatever_call_a_run_is_stopped_at_the_next_ends_in_the_same_account() {
         edit,
     };
     let down = &["down", "--allow-destroy", EVERYTHING];
-    let scenes: [Scene<'_>; 3] = [
+    let rotate = &["rotate-keys"];
+    let scenes: [Scene<'_>; 5] = [
         scene("up", &["up"], &empty, (|_| {}) as fn(&Project)),
         scene("update", &["up"], &built, changed),
         scene("down", down, &built, |_| {}),
+        scene("rotate", rotate, &built, |_| {}),
+        scene("retire", rotate, &rotated, |_| {}),
     ];
     let mut failed = Vec::new();
     for scene in &scenes {

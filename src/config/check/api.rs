@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::super::Throttle;
 use super::super::document::Place;
+use super::super::{ApiKey, Span, Throttle};
 use super::Checker;
 
 /// API Gateway answers these itself.
 const RESERVED: [&str; 2] = ["/ping", "/sping"];
+
+/// Ten years: nobody rotates less often on purpose.
+const MOST_DAYS: u32 = 3650;
+const LEAST_OVERLAP: Span = Span::seconds(10);
+const MOST_SPAN: Span = Span::hours(90 * 24);
 
 /// What an account's burst is; a rate above it has to do with less.
 const MOST_BURST: u32 = 5000;
@@ -130,7 +135,7 @@ fn plan(checker: &mut Checker<'_, '_>) {
 
 fn keys(checker: &mut Checker<'_, '_>) {
     let list = Place::from("api.keys");
-    let keys = &checker.config.api.keys;
+    let keys = checker.config.api.keys.as_slice();
     if keys.is_empty() {
         let help =
             "remove the line for one key named `chatbot`, or write `[[api.keys]]` with a name";
@@ -163,5 +168,39 @@ fn keys(checker: &mut Checker<'_, '_>) {
             );
         }
         seen.entry(name).or_insert(place);
+        rotation(checker, &list.index(index), key);
+    }
+}
+
+/// How a key is rotated.
+fn rotation(checker: &mut Checker<'_, '_>, table: &Place, key: &ApiKey) {
+    let days = table.key("rotate_after_days");
+    let lives = (1..=MOST_DAYS).contains(&key.rotate_after_days);
+    if !lives {
+        let help = "for example `rotate_after_days = 90`";
+        let says = format!("is {}, and must be 1 to {MOST_DAYS}", key.rotate_after_days);
+        checker.refuse(&days, &says, "days", help);
+    }
+    let overlap = table.key("overlap");
+    if !(LEAST_OVERLAP..=MOST_SPAN).contains(&key.overlap) {
+        checker.refuse(
+            &overlap,
+            "is not within 10s to 90d",
+            "how long both keys are valid",
+            "for example `overlap = \"24h\"`: as long as a caller may go on with a key that it has read",
+        );
+    }
+    if key.grace > MOST_SPAN {
+        let label = "how long a disabled key is kept";
+        let help = "for example `grace = \"7d\"`";
+        checker.refuse(&table.key("grace"), "is above 90d", label, help);
+    }
+    if lives && key.overlap > Span::hours(24 * u64::from(key.rotate_after_days)) {
+        checker.clash(
+            format!("`{overlap}` is longer than a key lives"),
+            (&overlap, "how long both keys are valid".to_owned()),
+            (&days, "days from one rotation to the next"),
+            "shorten the overlap, for example `overlap = \"24h\"`".to_owned(),
+        );
     }
 }

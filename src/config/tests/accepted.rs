@@ -100,6 +100,7 @@ fn what_lies_on_a_bound_is_allowed() {
         "api.throttle = { rate = 10_000, burst = 5000 }",
         "api.throttle = { rate = 5000, burst = 5000 }\napi.usage_plan.throttle = { rate = 1, burst = 1 }",
         "api.keys = [{ name = \"a\" }, { name = \"b-2\" }]",
+        "api.keys = [{ name = \"a\", rotate_after_days = 30, overlap = \"30s\", grace = \"0s\" }]",
         "waf.managed_rules = []",
         "waf.rate_limit_5min = 10",
         "waf.block_countries = [\"KP\", \"XK\"]",

@@ -105,8 +105,6 @@ fn of_the_whole_surface_each_later_key_is_refused_and_nothing_else() {
     error: `enhanced_monitoring_s` is not built yet in this version; remove it
     error: `allow_from` is not built yet in this version; remove it
     error: `cors_origin` is not built yet in this version; remove it
-    error: `rotate_after_days` is not built yet in this version; remove it
-    error: `overlap` is not built yet in this version; remove it
     error: `[api.cognito]` is not built yet in this version; remove it
     error: `[audit]` is not built yet in this version; remove it
     error: `[mcp]` is not built yet in this version; remove it
@@ -133,10 +131,6 @@ fn later_keys_are_refused_in_every_form() {
             "`[api.cognito]` is not built yet",
         ),
         ("mcp.enabled = false", "`[mcp]` is not built yet"),
-        (
-            "api.keys = [{ name = \"a\", overlap = \"24h\" }]",
-            "`overlap` is not built yet",
-        ),
     ] {
         let said = refusal_of(lines);
         assert!(

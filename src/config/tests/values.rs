@@ -258,6 +258,31 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "two keys are named `a`",
     ),
     (
+        "api.keys",
+        "[{ name = \"a\", rotate_after_days = 0 }]",
+        "must be 1 to 3650",
+    ),
+    (
+        "api.keys",
+        "[{ name = \"a\", overlap = \"a day\" }]",
+        "is no length of time",
+    ),
+    (
+        "api.keys",
+        "[{ name = \"a\", overlap = \"0s\" }]",
+        "is not within 10s to 90d",
+    ),
+    (
+        "api.keys",
+        "[{ name = \"a\", grace = \"91d\" }]",
+        "is above 90d",
+    ),
+    (
+        "api.keys",
+        "[{ name = \"a\", overlap = \"30d\", rotate_after_days = 7 }]",
+        "is longer than a key lives",
+    ),
+    (
         "waf.managed_rules",
         "[\"common\", \"common\"]",
         "is there twice",

@@ -10,7 +10,7 @@ mod draft04;
 pub mod gateway_response;
 pub mod method;
 pub mod model;
-mod reading;
+pub(crate) mod reading;
 #[cfg(test)]
 mod refusals;
 pub mod request_validator;
@@ -18,6 +18,7 @@ pub mod rest_api;
 pub mod stage;
 pub mod usage_plan;
 pub mod usage_plan_key;
+pub mod versions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;

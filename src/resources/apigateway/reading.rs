@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_apigateway::types;
+use futures::future::try_join_all;
 
+use super::versions::parse;
 use super::{NOT_FOUND, arn, sorted, stage_path};
 use crate::aws::{During, Optional, Reader};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::stack::{Stack, Tags};
 
 /// What is listed below an API that is there; nothing where it has just gone.
@@ -133,7 +135,8 @@ pub(super) async fn keys<'r>(
     };
     let keys = reader.gateway.keys.get_or_try_init(read).await?;
     let by_id = keys.iter().filter_map(|key| {
-        let named = key_name(reader.stack, key.name.as_deref().unwrap_or_default());
+        let named = parse(reader.stack, key.name.as_deref().unwrap_or_default());
+        let named = named.map(|(name, ..)| name);
         let tags = sorted(key.tags.clone());
         let claim = claim(reader.stack, &tags, named.map(str::to_owned));
         Some((key.id.as_deref()?, (claim, key)))
@@ -141,31 +144,25 @@ pub(super) async fn keys<'r>(
     Ok(by_id.collect())
 }
 
-/// The logical name in a key's name, `{prefix}-{name}-v{version}`; none where the key is not ours.
-fn key_name<'a>(stack: &Stack, name: &'a str) -> Option<&'a str> {
-    let (name, version) = stack.logical(name)?.rsplit_once("-v")?;
-    version.parse::<u32>().is_ok().then_some(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_known_by_their_versioned_names() {
-        let stack = Stack {
-            name: "demo".to_owned(),
-            environment: "prod".to_owned(),
-            region: "us-east-1".to_owned(),
-            account: "123456789012".to_owned(),
-            tags: Tags::new(),
-        };
-        assert_eq!(key_name(&stack, "demo-prod-chatbot-v1"), Some("chatbot"));
-        assert_eq!(
-            key_name(&stack, "demo-prod-mobile-v2-v12"),
-            Some("mobile-v2")
-        );
-        assert_eq!(key_name(&stack, "demo-prod-chatbot"), None);
-        assert_eq!(key_name(&stack, "other-v1"), None);
-    }
+/// The keys' ids in each of the stack's plans. The answers hold the keys' values: nothing but the
+/// ids is taken from them.
+pub(crate) async fn plan_keys<'r>(
+    reader: &'r Reader<'_>,
+) -> Result<&'r BTreeMap<String, Vec<String>>> {
+    let of_plan = |plan: String| async move {
+        let call = reader.aws.apigateway.get_usage_plan_keys();
+        let pages = call.usage_plan_id(&plan).limit(500).into_paginator();
+        let read = pages.items().send().collect::<Result<Vec<_>, _>>().await;
+        let keys = listed(read.during("GetUsagePlanKeys", &plan))?;
+        let ids = keys.into_iter().filter_map(|key| key.id).collect();
+        Ok::<_, Error>((plan, ids))
+    };
+    let read = || async {
+        let plans = plans(reader).await?.into_iter();
+        let ours = plans.filter(|(claim, _)| claim.owned);
+        let ids = ours.filter_map(|(_, plan)| plan.id.clone());
+        let read = try_join_all(ids.map(of_plan)).await?;
+        Ok::<_, Error>(read.into_iter().collect())
+    };
+    reader.gateway.plan_keys.get_or_try_init(read).await
 }

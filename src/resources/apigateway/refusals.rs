@@ -314,13 +314,13 @@ async fn what_is_gone_already_is_deleted() {
     let scene = Scene::new("rest-api/main", script);
     let gone = RestApi::delete(&scene.cx(), &found("abc", rest_api())).await;
     gone.unwrap();
-    let key = found("k1", key());
+    let key = Found::owned("chatbot", attributes([("versions", "k1")]), key());
     ApiKey::delete(&scene.cx(), &key).await.unwrap();
 }
 
 fn key() -> ApiKey {
     ApiKey {
-        name: "chat-prod-chatbot-v1".to_owned(),
+        name: "chat-prod-chatbot".to_owned(),
         enabled: true,
         tags: Tags::from([("owner".to_owned(), "us".to_owned())]),
     }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use futures::future::try_join_all;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -24,7 +25,7 @@ pub enum Content {
     Credentials,
     /// `{"name", "api_key"}`, for operators and clients.
     Key,
-    /// `{"keys": [{"name", "sha256"}]}`: all that the function needs to know of the keys.
+    /// `{"keys": [{"name", "id", "sha256"}]}`: all that the function needs to know of the keys.
     Digests,
 }
 
@@ -50,30 +51,59 @@ impl Content {
         self != Self::Credentials
     }
 
-    /// The value, from its sources: a user's name, or API keys' ids by name.
+    /// The value, from its sources: a user's name, or API keys' ids by name, of each key all that
+    /// are valid.
     pub async fn make(self, aws: &Aws, sources: &BTreeMap<String, String>) -> Result<SecretString> {
         if self == Self::Credentials {
             return credentials(sources);
         }
-        let keys = try_join_all(sources.iter().map(|(name, id)| async move {
-            let key = api_key(aws, name, id).await?;
-            Ok::<_, Error>((name.as_str(), key))
+        let ids = sources
+            .iter()
+            .flat_map(|(name, ids)| ids.split(' ').map(move |id| (name.as_str(), id)));
+        let keys = try_join_all(ids.map(|(name, id)| async move {
+            let value = api_key(aws, name, id).await?;
+            Ok::<_, Error>(Key { name, id, value })
         }))
         .await?;
         match (self, keys.as_slice()) {
-            (Self::Key, [(name, key)]) => {
-                let value = json!({"name": name, "api_key": key.expose_secret()});
-                Ok(value.to_string().into())
-            }
+            (Self::Key, [key]) => Ok(stored(key.name, &key.value)),
             _ => Ok(digests(&keys)),
         }
     }
+}
+
+struct Key<'a> {
+    name: &'a str,
+    id: &'a str,
+    value: SecretString,
+}
+
+/// A key as its secret holds it.
+pub fn stored(name: &str, value: &SecretString) -> SecretString {
+    let value = json!({"name": name, "api_key": value.expose_secret()});
+    value.to_string().into()
+}
+
+/// The key in such a secret; the error quotes nothing of it.
+pub fn key_in(stored: &SecretString, secret: &str) -> Result<SecretString> {
+    #[derive(Deserialize)]
+    struct Stored {
+        api_key: SecretString,
+    }
+    // The parser's own message could quote the value.
+    serde_json::from_str::<Stored>(stored.expose_secret())
+        .map(|stored| stored.api_key)
+        .map_err(|_| {
+            Error::failed(format!("the secret {secret} holds no API key"))
+                .hint("`wmctl up` writes it again")
+        })
 }
 
 /// The secrets that infra.toml asks for, and what each is made of.
 pub fn wanted(config: &Config) -> Vec<(String, &'static str, BTreeMap<String, String>)> {
     let user = |name: &str| BTreeMap::from([(USERNAME.to_owned(), name.to_owned())]);
     let key = |name: &String| (name.clone(), format!("${{api-key/{name}}}"));
+    let valid = |name: &String| (name.clone(), format!("${{api-key/{name}.accepted}}"));
     let keys = config.api.keys.iter().map(|key| &key.name);
     let mut secrets = Vec::new();
     if config.database.instance.is_none() {
@@ -92,7 +122,7 @@ pub fn wanted(config: &Config) -> Vec<(String, &'static str, BTreeMap<String, St
         (
             DIGESTS.to_owned(),
             "Digests of the API keys that the function accepts",
-            keys.clone().map(key).collect(),
+            keys.clone().map(valid).collect(),
         ),
     ]);
     secrets.extend(keys.map(|name| {
@@ -114,7 +144,8 @@ fn credentials(sources: &BTreeMap<String, String>) -> Result<SecretString> {
     Ok(value.to_string().into())
 }
 
-async fn api_key(aws: &Aws, name: &str, id: &str) -> Result<SecretString> {
+/// The value of a key of API Gateway.
+pub async fn api_key(aws: &Aws, name: &str, id: &str) -> Result<SecretString> {
     aws.apigateway
         .get_api_key()
         .api_key(id)
@@ -128,17 +159,19 @@ async fn api_key(aws: &Aws, name: &str, id: &str) -> Result<SecretString> {
 }
 
 /// Sorted by name, as the sources are.
-fn digests(keys: &[(&str, SecretString)]) -> SecretString {
+fn digests(keys: &[Key<'_>]) -> SecretString {
     let keys: Vec<_> = keys
         .iter()
-        .map(|(name, key)| json!({"name": name, "sha256": sha256(key)}))
+        .map(|key| {
+            let digest = Sha256::digest(key.value.expose_secret());
+            json!({"name": key.name, "id": key.id, "sha256": hexadecimal(&digest)})
+        })
         .collect();
     json!({ "keys": keys }).to_string().into()
 }
 
-fn sha256(text: &SecretString) -> String {
-    let digest = Sha256::digest(text.expose_secret());
-    digest.iter().fold(String::new(), |mut hex, byte| {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
@@ -157,10 +190,24 @@ mod tests {
 
     #[test]
     fn the_function_gets_digests_only() {
-        let value = digests(&[("one", SecretString::from("abc")), ("two", "d".into())]);
+        let key = |name, id, value: &str| Key {
+            name,
+            id,
+            value: value.into(),
+        };
+        let value = digests(&[key("one", "k1", "abc"), key("two", "k2", "d")]);
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let start = format!(r#"{{"keys":[{{"name":"one","sha256":"{abc}"}},{{"name":"two""#);
+        let start =
+            format!(r#"{{"keys":[{{"name":"one","id":"k1","sha256":"{abc}"}},{{"name":"two""#);
         assert!(value.expose_secret().starts_with(&start));
+    }
+
+    #[test]
+    fn a_malformed_secret_is_not_quoted() {
+        let error = key_in(&SecretString::from("hunter2"), "a/b").unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"));
+        let stored = stored("web", &"hunter2".into());
+        assert_eq!(key_in(&stored, "a/b").unwrap().expose_secret(), "hunter2");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Secrets: the database's two users, the API keys, and the digests that the function checks.
 
 pub mod age;
-mod content;
+pub mod content;
 mod existing;
 pub mod logins;
 mod observed;
 pub mod rotation;
 pub mod secret;
+pub mod staging;
 
 use aws_sdk_secretsmanager::types::Tag;
 use rand::SeedableRng;
@@ -31,6 +32,8 @@ pub async fn value(aws: &Aws, secret_id: &str) -> Result<SecretString> {
     aws.secrets
         .get_secret_value()
         .secret_id(secret_id)
+        // The default; but an emulator takes that for the version that was written last.
+        .version_stage("AWSCURRENT")
         .send()
         .await
         .during("GetSecretValue", secret_id)?

@@ -92,7 +92,7 @@ pub fn found(stack: &Stack, name: &str, secret: DescribeSecretOutput) -> Found<S
             description: secret.description.unwrap_or_default(),
             kms_key: secret.kms_key_id.unwrap_or_default(),
             sources,
-            intact: !Content::of(name).is_derived() || written.as_ref() == Some(&current),
+            intact: Content::of(name) != Content::Digests || written.as_ref() == Some(&current),
             tags: stack.relevant(tags),
         },
         owned,
@@ -108,7 +108,7 @@ mod tests {
     use crate::resources::secretsmanager::secret_tags;
 
     fn described(secret: &Secret, written: &str, current: &str) -> DescribeSecretOutput {
-        let mut tags = secret_tags(&secret.all_tags());
+        let mut tags = secret_tags(&secret.all_tags(Content::Digests));
         tags.push(Tag::builder().key(TAG_VERSION).value(written).build());
         DescribeSecretOutput::builder()
             .name("chat-prod/api-keys")

@@ -1,7 +1,6 @@
 //! A secret under the stack's key. Its value is written, never read back or compared.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -11,12 +10,13 @@ use super::content::{self, Content, DIGESTS, of_key};
 use super::existing::existing;
 use super::logins::{LOGINS, logins};
 use super::observed::{described, found, listed};
-use super::{NOT_FOUND, TAG_SOURCE, TAG_VERSION, aws_name, secret_tags};
-use crate::aws::patience::patiently;
+use super::staging::{CURRENT, once_back, promote, put, source_tag, store, version_of};
+use super::{NOT_FOUND, TAG_VERSION, aws_name, secret_tags};
 use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::object::{Attributes, attributes};
+use crate::resources::apigateway::versions::versions;
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
 
@@ -65,11 +65,15 @@ impl Resource for Secret {
     /// may show a secret that was deleted a moment ago, and the plan would keep it.
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
         let known = BTreeSet::from([DIGESTS.to_owned()]);
-        let (mut others, mut found, logins) =
-            tokio::try_join!(listed(reader), described(reader, &known), logins(reader))?;
+        let (mut others, mut found, logins, keys) = tokio::try_join!(
+            listed(reader),
+            described(reader, &known),
+            logins(reader),
+            versions(reader)
+        )?;
         let digests = found.iter().filter(|secret| secret.name == DIGESTS);
-        let keys = digests.flat_map(|secret| secret.value.sources.keys());
-        others.extend(keys.map(|name| of_key(name)));
+        let names = digests.flat_map(|secret| secret.value.sources.keys());
+        others.extend(names.map(|name| of_key(name)));
         others.retain(|name| !known.contains(name) && !LOGINS.contains(&name.as_str()));
         found.extend(described(reader, &others).await?);
         found.extend(logins.iter().map(|(name, login)| {
@@ -79,6 +83,13 @@ impl Resource for Secret {
             found.attributes.extend(since);
             found
         }));
+        for (name, key) in keys {
+            let current = key.current().map(|current| current.id.as_str());
+            let of = of_key(name);
+            for secret in found.iter_mut().filter(|secret| secret.name == of) {
+                secret.holds(name, current);
+            }
+        }
         Ok(found)
     }
 
@@ -86,29 +97,36 @@ impl Resource for Secret {
         let content = Content::of(&cx.id.name);
         let value = content.make(cx.aws, &self.sources).await?;
         let name = aws_name(cx.stack, &cx.id.name);
+        let version = self.version(content);
         let created = cx
             .aws
             .secrets
             .create_secret()
+            .set_client_request_token(version.clone())
             .name(&name)
             .description(&self.description)
             .kms_key_id(&self.kms_key)
             .secret_string(value.expose_secret())
-            .set_tags(Some(secret_tags(&self.all_tags())))
+            .set_tags(Some(secret_tags(&self.all_tags(content))))
             .send()
             .await
             .during("CreateSecret", cx.id);
         match created {
             Ok(secret) => {
-                let version = secret.version_id.unwrap_or_default();
-                if content.is_derived() {
-                    self.tag(cx, &Tags::new(), Some(&version)).await?;
+                let mut made = secret.version_id.unwrap_or_default();
+                if let Some(version) = version.filter(|version| *version != made) {
+                    // An emulator chooses the id by itself.
+                    put(cx, &name, &version, &value, CURRENT).await?;
+                    made = version;
+                }
+                if content == Content::Digests {
+                    self.tag(cx, &Tags::new(), Some(&made)).await?;
                 }
                 let arn = secret.arn.unwrap_or_default();
                 Ok(attributes([
                     ("id", &name),
                     ("arn", &arn),
-                    ("version", &version),
+                    ("version", &made),
                 ]))
             }
             Err(error) if is_there(&error) => {
@@ -161,8 +179,14 @@ impl Secret {
         old: &Found<Self>,
         value: Option<SecretString>,
     ) -> Result<Attributes> {
+        let content = Content::of(&cx.id.name);
         let settings =
             self.description != old.value.description || self.kms_key != old.value.kms_key;
+        // A key's value has an id of its own, so it is not written together with the settings.
+        let (key, value) = match self.version(content) {
+            Some(version) => (value.map(|value| (version, value)), None),
+            None => (None, value),
+        };
         let mut version = None;
         if settings || value.is_some() {
             let call = cx
@@ -173,19 +197,19 @@ impl Secret {
                 .description(&self.description)
                 .kms_key_id(&self.kms_key)
                 .set_secret_string(value.map(|value| value.expose_secret().to_owned()));
-            version = patiently(
-                cx.events,
-                cx.id,
-                "the secret to be taken back",
-                Duration::from_mins(2),
-                |error| error.is("InvalidRequestException", "marked for deletion"),
-                || async { call.clone().send().await.during("UpdateSecret", cx.id) },
-            )
-            .await?
-            .version_id;
+            let attempt = || async { call.clone().send().await.during("UpdateSecret", cx.id) };
+            version = once_back(cx, attempt).await?.version_id;
         }
-        let old_tags = old.value.all_tags();
-        if version.is_some() || old_tags != self.all_tags() {
+        if let Some((new, value)) = key {
+            let now = old.attribute("version");
+            if new != now {
+                store(cx, old.aws_id(), &new, &value).await?;
+                promote(cx, old.aws_id(), now, &new).await?;
+            }
+            version = Some(new);
+        }
+        let old_tags = old.value.all_tags(content);
+        if version.is_some() || old_tags != self.all_tags(content) {
             self.tag(cx, &old_tags, version.as_deref()).await?;
         }
         let mut attributes = old.attributes.clone();
@@ -195,18 +219,18 @@ impl Secret {
         Ok(attributes)
     }
 
-    /// Sets the tags, with the version of the value where one was written. What is no copy of
-    /// something else is not compared with it, so there it says nothing.
+    /// Sets the tags, with the version of the digests where they were written: of a key's secret
+    /// the version tells by itself, and a password is no copy of anything.
     async fn tag(&self, cx: &Cx<'_>, old: &Tags, version: Option<&str>) -> Result<()> {
         let name = aws_name(cx.stack, &cx.id.name);
-        let mut tags = self.all_tags();
+        let content = Content::of(&cx.id.name);
+        let mut tags = self.all_tags(content);
         let gone: Vec<String> = old
             .keys()
             .filter(|key| !tags.contains_key(*key))
             .cloned()
             .collect();
-        let derived = Content::of(&cx.id.name).is_derived();
-        if let Some(version) = version.filter(|_| derived) {
+        if let Some(version) = version.filter(|_| content == Content::Digests) {
             tags.insert(TAG_VERSION.to_owned(), version.to_owned());
         }
         cx.aws
@@ -230,10 +254,27 @@ impl Secret {
         Ok(())
     }
 
-    pub(super) fn all_tags(&self) -> Tags {
-        let sources = self.sources.iter();
-        let sources = sources.map(|(name, source)| (format!("{TAG_SOURCE}{name}"), source.clone()));
+    /// The tags with those that tell the sources, where nothing else does.
+    pub(super) fn all_tags(&self, content: Content) -> Tags {
+        let sources = self.sources.iter().filter(|_| content != Content::Key);
+        let sources = sources.map(|(name, source)| (source_tag(name), source.clone()));
         self.tags.clone().into_iter().chain(sources).collect()
+    }
+
+    /// The id of the value's version, where it follows from the key that is in it.
+    fn version(&self, content: Content) -> Option<String> {
+        let key = self.sources.values().next();
+        key.filter(|_| content == Content::Key)
+            .map(|id| version_of(id))
+    }
+}
+
+impl Found<Secret> {
+    /// Notes what a key's secret is to hold, the current version of the key, and whether it does.
+    fn holds(&mut self, name: &str, current: Option<&str>) {
+        let id = current.unwrap_or_default();
+        self.value.intact = self.attribute("version") == version_of(id);
+        self.value.sources = BTreeMap::from([(name.to_owned(), id.to_owned())]);
     }
 }
 
@@ -286,7 +327,8 @@ mod tests {
             ]
         );
         let sources = &secrets["api-keys"].sources;
-        assert_eq!(sources["app"], "${api-key/app}");
+        assert_eq!(sources["app"], "${api-key/app.accepted}");
+        assert_eq!(secrets["api-key-app"].sources["app"], "${api-key/app}");
         assert_eq!(sources.len(), 2);
         assert_eq!(secrets["database-app"].sources["username"], "app_user");
     }
@@ -294,9 +336,28 @@ mod tests {
     #[test]
     fn sources_are_kept_in_tags() {
         let secrets: BTreeMap<String, Secret> = wanted("", &[]).into_iter().collect();
-        let tags = secrets["api-key-chatbot"].all_tags();
-        assert_eq!(tags["wmctl:source/chatbot"], "${api-key/chatbot}");
-        assert_eq!(tags["wmctl:id"], "secret/api-key-chatbot");
+        let tags = secrets["api-keys"].all_tags(Content::Digests);
+        assert_eq!(tags["wmctl:source/chatbot"], "${api-key/chatbot.accepted}");
+        assert_eq!(tags["wmctl:id"], "secret/api-keys");
+    }
+
+    #[test]
+    fn a_keys_secret_tells_its_source_by_its_version() {
+        let secrets: BTreeMap<String, Secret> = wanted("", &[]).into_iter().collect();
+        let secret = &secrets["api-key-chatbot"];
+        let tags = secret.all_tags(Content::Key);
+        assert!(!tags.contains_key("wmctl:source/chatbot"), "{tags:?}");
+        let version = version_of("key1");
+        let mut found = Found::owned(
+            "api-key-chatbot",
+            attributes([("version", &version)]),
+            secret.clone(),
+        );
+        found.holds("chatbot", Some("key1"));
+        assert!(found.value.intact);
+        assert_eq!(found.value.sources["chatbot"], "key1");
+        found.holds("chatbot", Some("key2"));
+        assert!(!found.value.intact);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use secrecy::ExposeSecret;
 use serde_json::json;
 
+use super::content::Content;
 use super::secret::Secret;
+use super::staging::version_of;
 use super::{PASSWORD_LENGTH, generate_password, secret_tags};
 use crate::aws::scripted::{Scene, Script};
 use crate::error::{Kind, Result};
@@ -28,7 +30,7 @@ fn wanted(name: &str) -> Secret {
 
 /// A name that waits for its deletion, with the tags of this secret.
 fn tombstone(secret: &Secret, ours: bool) -> Script {
-    let tags = secret_tags(&secret.all_tags());
+    let tags = secret_tags(&secret.all_tags(Content::Digests));
     let tags: Vec<_> = tags
         .iter()
         .filter(|_| ours)
@@ -79,12 +81,14 @@ async fn a_key_that_was_to_be_deleted_comes_back_with_its_value_of_now() {
     let secret = wanted("api-key-web");
     let script = tombstone(&secret, true)
         .answer("GET /apikeys/key1", r#"{"id": "key1", "value": "hidden"}"#)
-        .refuse("UpdateSecret", 400, INVALID, MARKED)
-        .answer("UpdateSecret", r#"{"VersionId": "v2"}"#)
+        .refuse("PutSecretValue", 400, INVALID, MARKED)
+        .answer("PutSecretValue", r#"{"VersionId": "v2"}"#)
+        .answer("UpdateSecretVersionStage", "{}")
         .answer("TagResource", "{}");
     let scene = Scene::new("secret/api-key-web", script);
     let attributes = secret.create(&scene.cx()).await.unwrap();
-    assert_eq!(attributes["version"], "v2");
+    let version = version_of("key1");
+    assert_eq!(attributes["version"], version);
     assert_eq!(
         scene.script.calls(),
         [
@@ -92,12 +96,16 @@ async fn a_key_that_was_to_be_deleted_comes_back_with_its_value_of_now() {
             "CreateSecret",
             "DescribeSecret",
             "RestoreSecret",
-            "UpdateSecret",
-            "UpdateSecret",
+            "PutSecretValue",
+            "PutSecretValue",
+            "UpdateSecretVersionStage",
             "TagResource"
         ]
     );
-    assert!(scene.script.bodies("TagResource")[0].contains(r#""Value":"v2""#));
+    let moved = &scene.script.bodies("UpdateSecretVersionStage")[0];
+    for part in [&version, "AWSCURRENT", r#""RemoveFromVersionId":"v1""#] {
+        assert!(moved.contains(part), "{moved}");
+    }
 }
 
 #[tokio::test]
