@@ -23,7 +23,11 @@ fn a_price_and_a_region_that_are_not_in_the_table_are_named() {
     );
     project.edit("us-east-1", "eu-west-3");
     let run = project.wmctl(&["cost"]).ok();
-    assert!(run.stdout.contains("no prices of eu-west-3"), "{}", run.all());
+    assert!(
+        run.stdout.contains("no prices of eu-west-3"),
+        "{}",
+        run.all()
+    );
 }
 
 fn cost(plan: &Value) -> [&str; 3] {
@@ -38,7 +42,7 @@ fn a_plan_tells_what_a_change_costs() {
     let wmctl = |arguments: &[&str]| project.wmctl(&[arguments, &at].concat()).ok();
     let first = wmctl(&["plan"]).json();
     let [now, wanted, difference] = cost(&first);
-    assert_eq!((now, difference), ("0.00", format!("{wanted}").as_str()));
+    assert_eq!((now, difference), ("0.00", wanted));
     assert_eq!(first["cost"]["unknown"], serde_json::json!([]), "{first:#}");
     wmctl(&["up"]);
     let same = wmctl(&["plan"]).json();
@@ -57,6 +61,8 @@ fn a_plan_tells_what_a_change_costs() {
         "migrate,health",
     ]);
     let text = text.ok().stdout;
-    let line = text.lines().find(|line| line.trim_start().starts_with("Total"));
+    let line = text
+        .lines()
+        .find(|line| line.trim_start().starts_with("Total"));
     assert!(line.unwrap().ends_with("+24.09"), "{text}");
 }
