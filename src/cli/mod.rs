@@ -2,6 +2,7 @@
 
 mod call;
 mod change;
+mod cost;
 mod down;
 mod keys;
 mod local;
@@ -118,6 +119,7 @@ impl Global {
 pub enum Command {
     Up(up::Up),
     Plan(plan::Plan),
+    Cost(cost::Cost),
     Down(down::Down),
     Migrate(migrate::Migrate),
     Rollback(rollback::Rollback),
@@ -141,6 +143,7 @@ pub fn run(cli: Cli) -> ExitCode {
             match cli.command {
                 Command::Up(command) => command.run(&cli.global).await,
                 Command::Plan(command) => command.run(&cli.global).await,
+                Command::Cost(command) => command.run(&cli.global),
                 Command::Down(command) => command.run(&cli.global).await,
                 Command::Migrate(command) => command.run(&cli.global).await,
                 Command::Rollback(command) => command.run(&cli.global).await,

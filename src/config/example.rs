@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::{Alarms, Api, Config, Database, Function, Migrations, Network, StackSettings, Waf};
+use super::{
+    Alarms, Api, Config, Cost, Database, Function, Migrations, Network, StackSettings, Waf,
+};
 
 /// A whole file, the defaults where there are some.
 pub(super) static EXAMPLE: LazyLock<toml::Value> = LazyLock::new(|| {
@@ -39,6 +41,7 @@ pub(super) static EXAMPLE: LazyLock<toml::Value> = LazyLock::new(|| {
             email: Some("ops@example.com".to_owned()),
             ..Alarms::default()
         },
+        cost: Cost::default(),
     };
     toml::Value::try_from(example).unwrap_or(toml::Value::Boolean(false))
 });
