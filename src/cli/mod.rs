@@ -2,6 +2,7 @@
 
 mod call;
 mod change;
+mod cost;
 mod down;
 mod keys;
 mod local;
@@ -118,6 +119,7 @@ impl Global {
 pub enum Command {
     Up(up::Up),
     Plan(plan::Plan),
+    Cost(cost::Cost),
     Down(down::Down),
     Migrate(migrate::Migrate),
     Rollback(rollback::Rollback),
@@ -139,8 +141,9 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = runtime().and_then(|runtime| {
         runtime.block_on(async {
             match cli.command {
-                Command::Up(command) => command.run(&cli.global).await,
+                Command::Up(command) => Box::pin(command.run(&cli.global)).await,
                 Command::Plan(command) => command.run(&cli.global).await,
+                Command::Cost(command) => command.run(&cli.global),
                 Command::Down(command) => command.run(&cli.global).await,
                 Command::Migrate(command) => command.run(&cli.global).await,
                 Command::Rollback(command) => Box::pin(command.run(&cli.global)).await,

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::Global;
 use super::planning::{Planning, save};
 use super::session::{Build, Session};
+use crate::cost;
 use crate::error::Result;
 
 /// Show what `up` would change, and why, without changing it
@@ -40,7 +41,8 @@ impl Plan {
         };
         let view = session.view(build).await?;
         let (plan, checked) = self.planning.plan(&session, &view)?;
-        let mut document = self.planning.document(&session, &plan);
+        let costs = cost::of_plan(&session.config, &plan)?;
+        let mut document = self.planning.document(&session, &plan, &costs);
         if let (Some(out), Ok(())) = (&self.out, &checked) {
             save(out, &document)?;
         }
@@ -54,6 +56,7 @@ impl Plan {
         } else {
             printer.message(&format!("Plan for {place}"));
             printer.plan(&plan);
+            printer.costs(&costs, false);
             for gap in gaps {
                 printer.message(&format!("not emulated: {gap}"));
             }

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use super::safety::{Safety, refuse_breaking};
 use super::session::{Session, View, parse_ids};
 use crate::checks::{check, pending};
+use crate::cost::Costs;
 use crate::error::{Error, Kind, Result};
 use crate::object::Ids;
 use crate::plan::Plan;
-use crate::report::plan_json;
+use crate::report::{cost_json, plan_json};
 
 #[derive(Debug, Default, Args)]
 pub struct Planning {
@@ -45,7 +46,7 @@ impl Planning {
     }
 
     /// The document that `plan --json` prints and `plan --out` writes; `up` reads it.
-    pub fn document(&self, session: &Session, plan: &Plan) -> Value {
+    pub fn document(&self, session: &Session, plan: &Plan, costs: &Costs) -> Value {
         let mut document = session.document();
         document["options"] = json!({
             "allow_destroy": self.allow_destroy,
@@ -57,6 +58,7 @@ impl Planning {
             "skip_migrate": session.options.skip_migrate,
         });
         document["plan"] = plan_json(plan);
+        document["cost"] = cost_json(costs);
         document["not_emulated"] = json!(session.gaps.met());
         document
     }

@@ -149,7 +149,7 @@ impl Session {
     }
 
     async fn look(&self, artifacts: impl Future<Output = Result<Artifacts>>) -> Result<View> {
-        let contract = self.contract()?;
+        let contract = contract(&self.base, &self.config)?;
         let (artifacts, observed, zones, facts) = tokio::try_join!(
             artifacts,
             observe(&self.kinds, &self.aws, &self.stack, &self.config),
@@ -349,15 +349,6 @@ impl Session {
         })
     }
 
-    fn contract(&self) -> Result<Value> {
-        let path = self.base.join(&self.config.api.contract);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            Error::usage(format!("cannot read {}", path.display())).because(error)
-        })?;
-        serde_json::from_str(&text)
-            .map_err(|error| Error::usage(format!("{} is not JSON", path.display())).because(error))
-    }
-
     async fn zones(&self) -> Result<Vec<String>> {
         let answer = self
             .aws
@@ -418,6 +409,15 @@ pub fn base(config: &Path) -> Result<PathBuf> {
     let config = std::path::absolute(config)
         .map_err(|error| Error::environment("the current directory is gone").because(error))?;
     Ok(config.parent().unwrap_or(Path::new("/")).to_path_buf())
+}
+
+/// The API's definition, which its models and validators come from.
+pub fn contract(base: &Path, config: &Config) -> Result<Value> {
+    let path = base.join(&config.api.contract);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| Error::usage(format!("cannot read {}", path.display())).because(error))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Error::usage(format!("{} is not JSON", path.display())).because(error))
 }
 
 /// `kind/name`, or `kind/*` for all of a kind: for options that name objects.

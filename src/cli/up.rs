@@ -13,6 +13,7 @@ use super::safety::snapshot_first;
 use super::session::{Build, Session};
 use crate::apply::Outcome;
 use crate::checks::pending;
+use crate::cost;
 use crate::error::{Error, Kind, Result};
 use crate::lease;
 use crate::plan::Plan;
@@ -54,10 +55,14 @@ impl Up {
             lease::holder(&session.aws, &session.stack),
         )?;
         let (plan, checked) = planning.plan(&session, &view)?;
+        let costs = cost::of_plan(&session.config, &plan)?;
         if let Some(saved) = &saved {
-            saved.confirm(&planning.document(&session, &plan))?;
+            saved.confirm(&planning.document(&session, &plan, &costs))?;
         }
         session.printer.proposal(&plan);
+        if !plan.is_empty() {
+            session.printer.cost_of_proposal(&costs);
+        }
         checked?;
         let verdicts = pending(&plan, &view.artifacts.migrations)?;
         session.options.snapshot = snapshot_first(&session, &planning.safety, &verdicts);

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::{
-    Alarms, Api, Audit, Config, Database, Function, Migrations, Network, StackSettings, Waf,
+    Alarms, Api, Audit, Config, Cost, Database, Function, Migrations, Network, StackSettings, Waf,
 };
 
 /// A whole file, the defaults where there are some.
@@ -47,6 +47,7 @@ pub(super) static EXAMPLE: LazyLock<toml::Value> = LazyLock::new(|| {
             ..Alarms::default()
         },
         audit: Audit::default(),
+        cost: Cost::default(),
     };
     toml::Value::try_from(example).unwrap_or(toml::Value::Boolean(false))
 });

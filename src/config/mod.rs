@@ -26,9 +26,9 @@ use crate::error::{Error, Kind, Result};
 pub use check::OTHER_CONNECTIONS;
 pub use span::Span;
 pub use types::{
-    Alarms, Api, ApiKey, Architecture, Audit, Config, Database, Egress, ExecutionLogs, Function,
-    LogLevel, ManagedRules, Migrations, Network, Period, Port, Quota, Secrets, StackSettings,
-    Throttle, UsagePlan, Waf, default_parameters,
+    Alarms, Api, ApiKey, Architecture, Audit, Config, Cost, Database, Egress, ExecutionLogs,
+    Function, LogLevel, ManagedRules, Migrations, Network, Period, Port, Quota, Secrets,
+    StackSettings, Throttle, UsagePlan, Waf, default_parameters,
 };
 
 /// The smallest file there is.

@@ -29,6 +29,8 @@ pub struct Config {
     pub alarms: Alarms,
     #[serde(default)]
     pub audit: Audit,
+    #[serde(default)]
+    pub cost: Cost,
 }
 
 /// Whose objects these are and where they live.
@@ -480,6 +482,35 @@ impl Default for Audit {
         Self {
             cloudtrail: true,
             retention_days: 365,
+        }
+    }
+}
+
+/// What the stack is used for in a month, for the estimate of its cost. Nothing is limited by it.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cost {
+    pub requests_per_month: u64,
+    /// What the function takes for a request, on the average.
+    pub function_ms: u32,
+    pub response_bytes: u32,
+    /// What a request writes to each of the logs that hold requests.
+    pub log_bytes_per_request: u32,
+    /// What comes in a month into each other log, and into each bucket.
+    pub background_log_mb: u32,
+    /// Metrics that the function writes: four for each intent that is called.
+    pub function_metrics: u32,
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self {
+            requests_per_month: 100_000,
+            function_ms: 50,
+            response_bytes: 8192,
+            log_bytes_per_request: 2048,
+            background_log_mb: 100,
+            function_metrics: 32,
         }
     }
 }

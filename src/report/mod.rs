@@ -1,5 +1,6 @@
 //! The only place that writes to the terminal: data on stdout, everything else on stderr.
 
+mod cost;
 mod migrations;
 mod outcome;
 mod plan;
@@ -10,6 +11,7 @@ use std::io::{IsTerminal, Write};
 
 use serde_json::{Value, json};
 
+pub use cost::cost_json;
 pub use migrations::migrations_text;
 pub use outcome::outcome_json;
 pub use plan::{plan_json, plan_text};
@@ -17,6 +19,7 @@ pub use progress::Progress;
 
 use self::style::{Colour, Style};
 use crate::apply::Outcome;
+use crate::cost::Costs;
 use crate::error::Error;
 use crate::plan::Plan;
 
@@ -55,6 +58,17 @@ impl Printer {
     pub fn proposal(self, plan: &Plan) {
         let style = Style::of(&std::io::stderr(), self.verbose);
         self.message(&plan::styled(plan, style));
+    }
+
+    /// What the stack costs; `in_full` with each line.
+    pub fn costs(self, costs: &Costs, in_full: bool) {
+        let style = Style::of(&std::io::stdout(), self.verbose);
+        self.data(&cost::cost_text(costs, style, in_full || self.verbose));
+    }
+
+    /// What a plan that is about to be carried out does to the bill.
+    pub fn cost_of_proposal(self, costs: &Costs) {
+        self.message(&cost::cost_line(costs));
     }
 
     /// What became of it.

@@ -12,6 +12,7 @@ fn the_help_of_every_command() {
         vec!["--help"],
         vec!["up", "--help"],
         vec!["plan", "--help"],
+        vec!["cost", "--help"],
         vec!["down", "--help"],
         vec!["migrate", "--help"],
         vec!["rollback", "--help"],

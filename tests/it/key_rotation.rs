@@ -16,6 +16,7 @@ use crate::lifecycle::{EVERYTHING, changes, runtime};
 use crate::project::{Project, Run, at};
 use crate::support::proxy::{Fault, Proxy, Target};
 
+const CURRENT: &str = "AWSCURRENT";
 const PREFIX: &str = "watermark-chatbot-prod";
 
 /// A stack on an emulator, and everything that was said of it.
@@ -103,6 +104,32 @@ impl Stack {
         let value = secretsmanager::value(&self.aws, &name);
         let value = self.runtime.block_on(value).unwrap();
         serde_json::from_str(value.expose_secret()).unwrap()
+    }
+
+    /// Gives a secret another value, behind our back.
+    fn write(&self, secret: &str, value: &str) {
+        let (secrets, id) = (&self.aws.secrets, format!("{PREFIX}/{secret}"));
+        let before = secrets.describe_secret().secret_id(&id).send();
+        let before = self.runtime.block_on(before).unwrap();
+        let put = secrets.put_secret_value().secret_id(&id);
+        let made = put.secret_string(value).send();
+        let made = self.runtime.block_on(made).unwrap();
+        let after = secrets.describe_secret().secret_id(&id).send();
+        let after = self.runtime.block_on(after).unwrap();
+        // Where one had been promoted, moto leaves the stage on that, too.
+        let versions = after.version_ids_to_stages.unwrap();
+        let current = |id: &str| {
+            versions
+                .get(id)
+                .is_some_and(|all| all.contains(&CURRENT.into()))
+        };
+        for old in before.version_ids_to_stages.unwrap().keys() {
+            if current(old) && Some(old) != made.version_id.as_ref() {
+                let call = secrets.update_secret_version_stage().secret_id(&id);
+                let call = call.version_stage(CURRENT).remove_from_version_id(old);
+                self.runtime.block_on(call.send()).unwrap();
+            }
+        }
     }
 
     /// The steps of the plan that change something.
@@ -218,11 +245,7 @@ fn rotations(emulator: Emulator) {
     // Somebody writes the secrets in an overlap.
     assert_eq!(stack.rotate(&[]), "overlap v3 old, v4 current");
     for secret in ["api-key-chatbot", "api-keys"] {
-        let call = stack.aws.secrets.put_secret_value();
-        let call = call
-            .secret_id(format!("{PREFIX}/{secret}"))
-            .secret_string("mine");
-        stack.runtime.block_on(call.send()).unwrap();
+        stack.write(secret, "mine");
     }
     stack.run(&["up"]).ok();
     stack.assert_valid("chatbot-v4", &["chatbot-v3", "chatbot-v4"]);

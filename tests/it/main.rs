@@ -5,6 +5,7 @@
 
 mod account;
 mod commands;
+mod cost;
 mod drift;
 mod emulator;
 mod errors;

@@ -25,7 +25,7 @@ const COUNT: i64 = 1_000_000;
 
 /// Every number of the file. The subnets of the smallest network, a /24 in eight parts, are
 /// /27 and so above what EC2 asks for: zones and CIDR need no check against each other.
-pub(in super::super) const RANGES: [Range; 27] = [
+pub(in super::super) const RANGES: [Range; 33] = [
     range(
         "network.zones",
         2,
@@ -171,6 +171,42 @@ pub(in super::super) const RANGES: [Range; 27] = [
         90,
         3653,
         "an attack may be found months later, and CloudWatch keeps logs for ten years at most",
+    ),
+    range(
+        "cost.requests_per_month",
+        0,
+        100_000_000_000,
+        "it is what the stack is expected to answer, 38000 in each second at most",
+    ),
+    range(
+        "cost.function_ms",
+        1,
+        30_000,
+        "API Gateway answers 504 after 29 seconds, whatever the function still does",
+    ),
+    range(
+        "cost.response_bytes",
+        0,
+        6_291_456,
+        "Lambda answers with 6 MiB at most",
+    ),
+    range(
+        "cost.log_bytes_per_request",
+        0,
+        1_048_576,
+        "CloudWatch takes 1 MiB in an entry",
+    ),
+    range(
+        "cost.background_log_mb",
+        0,
+        1_000_000,
+        "it is megabytes a month, in each log",
+    ),
+    range(
+        "cost.function_metrics",
+        0,
+        10_000,
+        "it is four for each intent that is called",
     ),
     // MariaDB's own bounds; it is written as text among the other parameters.
     range(

@@ -40,7 +40,7 @@ pub fn keeps_logs(stack: &Stack) -> Value {
     let bucket = bucket_arn(stack, LOGS);
     document([
         json!({
-            "Sid": "S3Writes",
+            "Sid": "AccessLogs",
             "Effect": "Allow",
             "Principal": {"Service": "logging.s3.amazonaws.com"},
             "Action": "s3:PutObject",

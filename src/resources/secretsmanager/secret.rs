@@ -114,6 +114,11 @@ impl Resource for Secret {
         match created {
             Ok(secret) => {
                 let mut made = secret.version_id.unwrap_or_default();
+                if version.is_some() {
+                    // The same value under the same id is taken for a repeated request, even where
+                    // the secret waits for its deletion.
+                    take_back(cx, &name).await?;
+                }
                 if let Some(version) = version.filter(|version| *version != made) {
                     // An emulator chooses the id by itself.
                     put(cx, &name, &version, &value, CURRENT).await?;
@@ -130,7 +135,11 @@ impl Resource for Secret {
                 ]))
             }
             Err(error) if is_there(&error) => {
-                let old = take_back(cx, &name, error).await?;
+                let old = match take_back(cx, &name).await? {
+                    Some(old) if old.owned => old,
+                    Some(_) => return Err(somebody_elses(&name, error)),
+                    None => return Err(error),
+                };
                 // The database may still know the user by the old password.
                 let kept = !content.is_derived() && old.value.sources == self.sources;
                 self.write(cx, &old, (!kept).then_some(value)).await
@@ -284,25 +293,30 @@ fn is_there(error: &Error) -> bool {
         || error.is("InvalidRequestException", "scheduled for deletion")
 }
 
-/// The secret that has the name, if it is this stack's, brought back from deletion.
-async fn take_back(cx: &Cx<'_>, name: &str, refused: Error) -> Result<Found<Secret>> {
+fn somebody_elses(name: &str, refused: Error) -> Error {
+    Error::new(
+        Kind::Refused,
+        format!("`{name}` exists already and does not carry this stack's tags"),
+    )
+    .hint("choose another [stack] name or environment, or delete that secret without recovery")
+    .because(refused)
+}
+
+/// The secret that has the name; this stack's own is brought back from deletion.
+async fn take_back(cx: &Cx<'_>, name: &str) -> Result<Option<Found<Secret>>> {
     let call = cx.aws.secrets.describe_secret().secret_id(name);
-    let secret = call.send().await.during("DescribeSecret", cx.id)?;
+    let secret = call.send().await.during("DescribeSecret", cx.id);
+    // Too new to be seen everywhere.
+    let Some(secret) = secret.unless(NOT_FOUND)? else {
+        return Ok(None);
+    };
     let deleted = secret.deleted_date.is_some();
     let old = found(cx.stack, &cx.id.name, secret);
-    if !old.owned {
-        return Err(Error::new(
-            Kind::Refused,
-            format!("`{name}` exists already and does not carry this stack's tags"),
-        )
-        .hint("choose another [stack] name or environment, or delete that secret without recovery")
-        .because(refused));
-    }
-    if deleted {
+    if deleted && old.owned {
         let call = cx.aws.secrets.restore_secret().secret_id(name);
         call.send().await.during("RestoreSecret", cx.id)?;
     }
-    Ok(old)
+    Ok(Some(old))
 }
 
 #[cfg(test)]

@@ -47,8 +47,14 @@ pub fn rows() -> Vec<Drift> {
             Box::pin(preflight(a, "AWS_IAM", false))
         }),
         drift("preflight/chatbot", "integration", |a| {
-            let other = "http://example.com";
-            Box::pin(integration(a, "OPTIONS", IntegrationType::Http, other))
+            Box::pin(async move {
+                let call = a.aws.apigateway.put_integration();
+                let call = call.rest_api_id(a.id("rest-api/main"));
+                let call = call.resource_id(a.id("api-resource/chatbot"));
+                let call = call.http_method("OPTIONS").r#type(IntegrationType::Http);
+                let call = call.integration_http_method("POST");
+                call.uri("http://example.com").send().await.unwrap();
+            })
         }),
         drift("preflight/chatbot", "headers", |a| {
             Box::pin(async move {
@@ -72,6 +78,20 @@ async fn preflight(account: &Account, authorization: &str, key: bool) {
     let call = call.http_method("OPTIONS").api_key_required(key);
     call.authorization_type(authorization).send().await.unwrap();
     integration(account, "OPTIONS", IntegrationType::Mock, "x").await;
+    let mut declared = gateway.put_method_response();
+    let mut filled = gateway.put_integration_response();
+    let headers = account.values["preflight/chatbot"]["headers"].as_object();
+    for (name, value) in headers.unwrap() {
+        let name = format!("method.response.header.{name}");
+        declared = declared.response_parameters(&name, false);
+        filled = filled.response_parameters(name, value.as_str().unwrap());
+    }
+    let call = declared.rest_api_id(api).resource_id(path);
+    let call = call.http_method("OPTIONS").status_code("204");
+    call.send().await.unwrap();
+    let call = filled.rest_api_id(api).resource_id(path);
+    let call = call.http_method("OPTIONS").status_code("204");
+    call.send().await.unwrap();
 }
 
 /// Makes the method anew, as it was but for what `change` does to it.
