@@ -1,7 +1,7 @@
 //! What the migrator does beside migrating: partitions ahead of time, logs past their retention
 //! dropped, and roll-ups kept close. One invocation does as much as it has time for.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -9,11 +9,16 @@ use serde_json::{Value, json};
 use super::invoke::invoke;
 use super::{LIVE, once_free, schema};
 use crate::aws::Aws;
+use crate::aws::patience::clock::sleep;
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 
 /// Fewer rows than this may just be being stored.
 const FEW: u64 = 1000;
+/// What failed while it was being stored leaves a gap that the migrator passes ten seconds after it
+/// saw it first: one wait until it has seen it, and one until it passes.
+const SETTLED: Duration = Duration::from_secs(11);
+const WAITS: usize = 2;
 
 /// What was done, by one invocation or by several.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -58,6 +63,7 @@ pub async fn maintain(
     events.started(&id, "maintaining");
     let action = if rebuild { "rebuild" } else { "maintain" };
     let mut done = call(aws, events, migrator, action).await?;
+    let mut waits = 0;
     while !done.is_done() {
         let all = done.rows_folded + done.rows_left;
         let so_far = format!("{} of {all} rows are in the summaries", done.rows_folded);
@@ -73,8 +79,13 @@ pub async fn maintain(
         let next = next.map_err(|error| error.hint("`wmctl maintain` goes on from here"))?;
         let moved = next.rows_left < done.rows_left || next.days_merged > 0;
         done.add(next);
-        if !moved && !done.is_done() {
+        if moved || done.is_done() {
+            waits = 0;
+        } else if waits == WAITS {
             return Err(stuck(&done, migrator));
+        } else {
+            waits += 1;
+            sleep(SETTLED).await;
         }
     }
     events.done(&id, "maintained", started.elapsed());
@@ -121,7 +132,6 @@ fn too_old(action: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::time::Duration;
 
     use super::*;
     use crate::aws::scripted::{Scene, Script, waited};
@@ -186,6 +196,8 @@ mod tests {
         for (finished, says) in [(true, "yet"), (false, "yet, and days are left to merge")] {
             let script = Script::new()
                 .answer(INVOKE, answer(0, 0, 5000, finished))
+                .answer(INVOKE, answer(0, 0, 5000, finished))
+                .answer(INVOKE, answer(0, 0, 5000, finished))
                 .answer(INVOKE, answer(0, 0, 5000, finished));
             let scene = Scene::new("schema/main", script);
             let error = run(&scene, false).await.unwrap_err();
@@ -194,8 +206,18 @@ mod tests {
                 format!("the migrator gets no further: 5000 rows are not in the summaries {says}")
             );
             assert!(error.hints[1].contains("`wmctl maintain`"), "{error:?}");
-            assert_eq!(actions(&scene).len(), 2);
+            assert_eq!(actions(&scene).len(), 4);
         }
+    }
+
+    #[tokio::test]
+    async fn a_gap_that_a_failed_request_left_is_waited_for() {
+        let script = Script::new()
+            .answer(INVOKE, answer(0, 0, 5000, true))
+            .answer(INVOKE, answer(0, 0, 5000, true))
+            .answer(INVOKE, answer(5000, 0, 0, true));
+        let scene = Scene::new("schema/main", script);
+        assert_eq!(run(&scene, false).await.unwrap().rows_folded, 5000);
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use super::content::{self, Content, DIGESTS, of_key};
 use super::existing::existing;
 use super::logins::{LOGINS, logins};
 use super::observed::{described, found, listed};
-use super::staging::{CURRENT, once_back, promote, put, source_tag, store, version_of};
+use super::staging::{CURRENT, forget, once_back, promote, put, source_tag, store, version_of};
 use super::{NOT_FOUND, TAG_VERSION, aws_name, secret_tags};
 use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
@@ -214,6 +214,7 @@ impl Secret {
             if new != now {
                 store(cx, old.aws_id(), &new, &value).await?;
                 promote(cx, old.aws_id(), now, &new).await?;
+                forget(cx.aws, old.aws_id(), &new).await?;
             }
             version = Some(new);
         }

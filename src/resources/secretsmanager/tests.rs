@@ -84,6 +84,7 @@ async fn a_key_that_was_to_be_deleted_comes_back_with_its_value_of_now() {
         .refuse("PutSecretValue", 400, INVALID, MARKED)
         .answer("PutSecretValue", r#"{"VersionId": "v2"}"#)
         .answer("UpdateSecretVersionStage", "{}")
+        .answer("UpdateSecretVersionStage", "{}")
         .answer("TagResource", "{}");
     let scene = Scene::new("secret/api-key-web", script);
     let attributes = secret.create(&scene.cx()).await.unwrap();
@@ -99,10 +100,14 @@ async fn a_key_that_was_to_be_deleted_comes_back_with_its_value_of_now() {
             "PutSecretValue",
             "PutSecretValue",
             "UpdateSecretVersionStage",
+            "UpdateSecretVersionStage",
             "TagResource"
         ]
     );
-    let moved = &scene.script.bodies("UpdateSecretVersionStage")[0];
+    let [moved, left] = &scene.script.bodies("UpdateSecretVersionStage")[..] else {
+        panic!("it is promoted, and pending no more");
+    };
+    assert!(left.contains("AWSPENDING"), "{left}");
     for part in [&version, "AWSCURRENT", r#""RemoveFromVersionId":"v1""#] {
         assert!(moved.contains(part), "{moved}");
     }
