@@ -1,5 +1,6 @@
 //! The command line. One command is one file.
 
+mod audit;
 mod call;
 mod change;
 mod down;
@@ -45,7 +46,7 @@ Examples:
 
 Exit codes:
   0 done   1 failed   2 usage   3 infra.toml   4 this machine   5 access to AWS   6 refused
-  130 interrupted";
+  7 audit found failures   130 interrupted";
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
@@ -117,6 +118,7 @@ pub enum Command {
     Migrate(migrate::Migrate),
     Maintain(maintain::Maintain),
     Status(status::Status),
+    Audit(audit::Audit),
     Call(call::Call),
     Unlock(unlock::Unlock),
     #[command(subcommand)]
@@ -135,6 +137,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Migrate(command) => command.run(&cli.global).await,
                 Command::Maintain(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,
+                Command::Audit(command) => command.run(&cli.global).await,
                 Command::Call(command) => command.run(&cli.global).await,
                 Command::Unlock(command) => command.run(&cli.global).await,
                 Command::Local(command) => command.run(&cli.global).await,

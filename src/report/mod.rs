@@ -1,5 +1,6 @@
 //! The only place that writes to the terminal: data on stdout, everything else on stderr.
 
+mod audit;
 mod outcome;
 mod plan;
 mod progress;
@@ -9,12 +10,14 @@ use std::io::{IsTerminal, Write};
 
 use serde_json::{Value, json};
 
+pub use audit::sarif;
 pub use outcome::outcome_json;
 pub use plan::{plan_json, plan_text};
 pub use progress::Progress;
 
 use self::style::{Colour, Style};
 use crate::apply::Outcome;
+use crate::audit::Report;
 use crate::error::Error;
 use crate::plan::Plan;
 
@@ -47,6 +50,12 @@ impl Printer {
     pub fn plan(self, plan: &Plan) {
         let style = Style::of(&std::io::stdout(), self.verbose);
         self.data(&plan::styled(plan, style));
+    }
+
+    /// What an audit found.
+    pub fn audit(self, report: &Report) {
+        let style = Style::of(&std::io::stdout(), self.verbose);
+        self.data(&audit::styled(report, style));
     }
 
     /// A plan that is about to be carried out.
