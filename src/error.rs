@@ -19,12 +19,15 @@ pub enum Kind {
     Refused,
     /// An operation failed; what was done before it stays.
     Failed,
+    /// An audit found controls that fail; nothing was changed.
+    Audit,
     /// Stopped by a signal.
     Interrupted,
 }
 
 impl Kind {
-    /// 1 failed, 2 usage, 3 configuration, 4 environment, 5 access, 6 refused, 130 interrupted.
+    /// 1 failed, 2 usage, 3 configuration, 4 environment, 5 access, 6 refused, 7 audit,
+    /// 130 interrupted.
     pub fn exit_code(self) -> u8 {
         match self {
             Kind::Failed => 1,
@@ -33,6 +36,7 @@ impl Kind {
             Kind::Environment => 4,
             Kind::Access => 5,
             Kind::Refused => 6,
+            Kind::Audit => 7,
             Kind::Interrupted => 130,
         }
     }
@@ -46,6 +50,7 @@ impl Kind {
             Kind::Environment => "environment",
             Kind::Access => "access",
             Kind::Refused => "refused",
+            Kind::Audit => "audit",
             Kind::Interrupted => "interrupted",
         }
     }
@@ -148,7 +153,8 @@ mod tests {
             Kind::Environment => Some(Kind::Access),
             Kind::Access => Some(Kind::Refused),
             Kind::Refused => Some(Kind::Failed),
-            Kind::Failed => Some(Kind::Interrupted),
+            Kind::Failed => Some(Kind::Audit),
+            Kind::Audit => Some(Kind::Interrupted),
             Kind::Interrupted => None,
         };
         std::iter::successors(Some(Kind::Config), |kind| next(*kind)).collect()

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod artifact;
+pub mod audit;
 pub mod aws;
 pub mod checks;
 pub mod cli;

@@ -1,5 +1,6 @@
 //! The command line. One command is one file.
 
+mod audit;
 mod call;
 mod change;
 mod cost;
@@ -51,7 +52,7 @@ Examples:
 
 Exit codes:
   0 done   1 failed   2 usage   3 infra.toml   4 this machine   5 access to AWS   6 refused
-  130 interrupted";
+  7 audit found failures   130 interrupted";
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
@@ -126,6 +127,7 @@ pub enum Command {
     Maintain(maintain::Maintain),
     RotateSecrets(rotate_secrets::RotateSecrets),
     Status(status::Status),
+    Audit(audit::Audit),
     Call(call::Call),
     RotateKeys(rotate_keys::RotateKeys),
     #[command(subcommand)]
@@ -150,6 +152,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Maintain(command) => command.run(&cli.global).await,
                 Command::RotateSecrets(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,
+                Command::Audit(command) => command.run(&cli.global).await,
                 Command::Call(command) => command.run(&cli.global).await,
                 Command::RotateKeys(command) => command.run(&cli.global).await,
                 Command::Keys(command) => command.run(&cli.global).await,

@@ -1,5 +1,6 @@
 //! The only place that writes to the terminal: data on stdout, everything else on stderr.
 
+mod audit;
 mod cost;
 mod migrations;
 mod outcome;
@@ -11,6 +12,7 @@ use std::io::{IsTerminal, Write};
 
 use serde_json::{Value, json};
 
+pub use audit::sarif;
 pub use cost::cost_json;
 pub use migrations::migrations_text;
 pub use outcome::outcome_json;
@@ -19,6 +21,7 @@ pub use progress::Progress;
 
 use self::style::{Colour, Style};
 use crate::apply::Outcome;
+use crate::audit::Report;
 use crate::cost::Costs;
 use crate::error::Error;
 use crate::plan::Plan;
@@ -52,6 +55,12 @@ impl Printer {
     pub fn plan(self, plan: &Plan) {
         let style = Style::of(&std::io::stdout(), self.verbose);
         self.data(&plan::styled(plan, style));
+    }
+
+    /// What an audit found.
+    pub fn audit(self, report: &Report) {
+        let style = Style::of(&std::io::stdout(), self.verbose);
+        self.data(&audit::styled(report, style));
     }
 
     /// A plan that is about to be carried out.
