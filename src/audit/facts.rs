@@ -47,6 +47,18 @@ pub struct Facts {
     pub log_groups: Read<Vec<LogGroup>>,
     pub alarms: Read<Vec<Alarm>>,
     pub topics: Read<Vec<Topic>>,
+    pub trails: Read<Vec<Trail>>,
+}
+
+// Each of its switches is one of CloudTrail's own.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trail {
+    pub name: String,
+    pub logging: bool,
+    pub multi_region: bool,
+    pub validated: bool,
+    pub kms_key: Option<String>,
+    pub log_group: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -77,6 +77,13 @@ impl Report {
 /// What an emulator does not store cannot be judged there.
 fn lost(check: &Check, facts: &Facts) -> Option<Verdict> {
     let emulator = facts.emulator?;
+    let missing = gaps::MISSING.iter().find(|(of, kind, _)| {
+        *of == emulator && check.held_by.iter().any(|(of_kind, _)| of_kind == kind)
+    });
+    if let Some((_, kind, why)) = missing {
+        let reason = format!("not emulated: {kind}: {why}");
+        return Some(Verdict::Unchecked { reason });
+    }
     let (_, kind, path, why) = gaps::TABLE.iter().find(|(of, kind, path, _)| {
         let holds = |(of_kind, field): &(&str, &str)| of_kind == kind && field.starts_with(path);
         *of == emulator && check.held_by.iter().any(holds)

@@ -193,11 +193,8 @@ const UNSHOWN: &[(&str, &str)] = &[
     ("database-parameters", "an emulator applies all at once"),
     ("database-vpc", "an instance keeps its subnets"),
     ("database-multi-az", "infra.toml does not ask for it"),
-    ("flow-logs", "they are not made in this version"),
     ("key-region", "a key stays of the kind that it was made"),
-    ("network-acls", "they are not made in this version"),
     ("secret-age", "nobody sets back the date of a secret"),
-    ("secret-policy", "they are not made in this version"),
     (
         "snapshots-encrypted",
         "a snapshot is as encrypted as its instance",
@@ -207,7 +204,6 @@ const UNSHOWN: &[(&str, &str)] = &[
         "topic-heard",
         "an emulator confirms what nobody has confirmed",
     ),
-    ("waf-logging", "it is not made in this version"),
 ];
 
 /// Checks that never fail: they name an exception, or say why nothing can be said.

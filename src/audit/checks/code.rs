@@ -50,13 +50,6 @@ pub const CHECKS: &[Check] = &[
         "it is private: nothing reaches it from here; the migrator grants, and `wmctl migrate` checks"
     ),
     unchecked!(
-        18,
-        "trail",
-        "A trail records every region's calls (FSBP CloudTrail.1, .2, .4, .5; CIS 3.0 3.1 to 3.5)",
-        "CloudTrail",
-        "this version reads no trails; aws cloudtrail describe-trails shows them"
-    ),
-    unchecked!(
         19,
         "detectors",
         "GuardDuty and Security Hub (FSBP GuardDuty.1; CIS 3.0 4.16)",

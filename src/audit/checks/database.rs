@@ -113,6 +113,7 @@ pub const REACH: &[Check] = &[
         id: "database-iam-authentication",
         title: "Users log in by IAM",
         standards: &["FSBP RDS.10"],
+        mend: "",
         judge: |facts| {
             databases(facts, |db| {
                 if db.iam_authentication {
@@ -281,6 +282,7 @@ pub const RECORDS: &[Check] = &[
         id: "database-all-logs",
         title: "The audit and general logs go to CloudWatch, too",
         standards: &["FSBP RDS.9"],
+        mend: "",
         judge: |facts| {
             databases(facts, |db| {
                 let all = ["audit", "general"]

@@ -17,7 +17,7 @@ pub const CHECKS: &[Check] = &[
         standards: &[],
         severity: Severity::Critical,
         part: Part::Stack,
-        held_by: &[("method", "key_required")],
+        held_by: &[("method", "api_key_required")],
         mend: "aws apigateway update-method --rest-api-id API --resource-id RESOURCE --http-method {} --patch-operations op=replace,path=/apiKeyRequired,value=true",
         judge: |facts| {
             all_of(&facts.gateway, "API", |api| {

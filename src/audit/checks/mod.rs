@@ -13,6 +13,7 @@ pub(super) mod policies;
 mod roles;
 mod secrets;
 mod stage;
+mod trails;
 
 use super::facts::Read;
 use super::{Check, Finding};
@@ -64,6 +65,7 @@ pub fn all() -> Vec<&'static Check> {
         logs::CHECKS,
         roles::CHECKS,
         alarms::CHECKS,
+        trails::CHECKS,
         code::CHECKS,
     ]
     .into_iter()

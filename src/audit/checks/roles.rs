@@ -140,8 +140,9 @@ fn trust(role: &Role) -> Finding {
 
 fn network(role: &Role) -> Finding {
     let makes = |effect: &str, statement: &Value| {
-        let actions = texts(statement, "Action");
-        statement["Effect"] == effect && actions.contains(&"ec2:CreateNetworkInterface")
+        let making = ["*", "ec2:*", "ec2:CreateNetworkInterface"];
+        let mut actions = texts(statement, "Action").into_iter();
+        statement["Effect"] == effect && actions.any(|action| making.contains(&action))
     };
     let all = || role.policies.values().flat_map(statements);
     if !all().any(|statement| makes("Allow", statement)) {

@@ -41,7 +41,7 @@ pub const CHECKS: &[Check] = &[
         severity: Severity::Medium,
         part: Part::Stack,
         held_by: &[],
-        mend: "wmctl rotate-keys or wmctl rotate-passwords (elsewhere: aws secretsmanager rotate-secret --secret-id {})",
+        mend: "wmctl rotate-keys or wmctl rotate-secrets (elsewhere: aws secretsmanager rotate-secret --secret-id {})",
         judge: |facts| {
             secrets(facts, |secret| {
                 let days = (facts.now - secret.changed) / DAY;
@@ -57,17 +57,25 @@ pub const CHECKS: &[Check] = &[
         standards: &["FSBP SecretsManager.1"],
         severity: Severity::Medium,
         part: Part::Stack,
-        held_by: &[],
-        mend: "",
+        held_by: &[("secret-rotation", "days")],
+        mend: "aws secretsmanager rotate-secret --secret-id {} --rotation-lambda-arn FUNCTION --rotation-rules AutomaticallyAfterDays=30",
         judge: |facts| {
             secrets(facts, |secret| {
                 if secret.rotation {
                     return Finding::pass(&secret.name);
                 }
-                Finding::exception(
-                    &secret.name,
-                    "rotated by wmctl, which moves API keys, functions and database users along; its age is watched",
-                )
+                if secret.name.contains("/api-key") {
+                    return Finding::exception(
+                        &secret.name,
+                        "`wmctl rotate-keys` renews it, which moves callers, gateway and function along; its age is watched",
+                    );
+                }
+                let config = facts.config.as_ref();
+                if config.is_some_and(|config| config.database.rotate_after_days == 0) {
+                    let why = "infra.toml asks for none: `wmctl rotate-secrets` renews it, and its age is watched";
+                    return Finding::exception(&secret.name, why);
+                }
+                Finding::fail(&secret.name, "no rotation", "a schedule")
             })
         },
     },
@@ -89,13 +97,11 @@ fn secrets(facts: &Facts, judge: impl Fn(&Secret) -> Finding) -> Vec<Finding> {
 }
 
 fn policy(secret: &Secret) -> Finding {
+    let wanted = "named roles, and nobody else";
     let Some(policy) = &secret.policy else {
-        return Finding::exception(
-            &secret.name,
-            "no policy of its own: reading it takes the key, whose use IAM alone grants, secret by secret",
-        );
+        return Finding::fail(&secret.name, "no policy: IAM alone decides", wanted);
     };
     let open = super::policies::public(policy);
     let found = format!("{} lets everybody in", open.join(", "));
-    Finding::of(&secret.name, open.is_empty(), found, "named roles")
+    Finding::of(&secret.name, open.is_empty(), found, wanted)
 }

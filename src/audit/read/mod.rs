@@ -6,6 +6,7 @@ mod edge;
 mod functions;
 mod gateway;
 mod network;
+mod trails;
 mod watching;
 
 use std::collections::BTreeSet;
@@ -36,10 +37,11 @@ pub struct Subject {
 
 /// Reads all that the checks judge: one service after the other only where one leads to the next.
 pub async fn facts(aws: &Aws, subject: &Subject) -> Facts {
-    let (gateway, functions, watching) = tokio::join!(
+    let (gateway, functions, watching, trails) = tokio::join!(
         gateway::gateway(aws, &subject.region, subject.api.as_deref()),
         functions::functions(aws, &subject.functions),
         watching::watching(aws),
+        trails::trails(aws),
     );
     let known = functions.known().cloned().unwrap_or_default();
     let vpc = subject.vpc.clone();
@@ -112,6 +114,7 @@ pub async fn facts(aws: &Aws, subject: &Subject) -> Facts {
         log_groups,
         alarms,
         topics,
+        trails,
     }
 }
 

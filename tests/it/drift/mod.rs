@@ -97,7 +97,7 @@ pub struct Rows {
 }
 
 /// All services' rows, or those of the one that WMCTL_DRIFT names: a run while writing them.
-fn services() -> Vec<Rows> {
+pub fn services() -> Vec<Rows> {
     let all = [
         ("apigateway", apigateway::rows as fn() -> Rows),
         ("audit", audit::rows as fn() -> Rows),
@@ -125,16 +125,16 @@ fn only() -> Option<String> {
 }
 
 /// A stack on an emulator that anybody may change.
-struct Stage {
-    project: Project,
-    url: String,
+pub struct Stage {
+    pub project: Project,
+    pub url: String,
     /// The wanted values by logical id, from the plan of an empty account.
     values: BTreeMap<String, Value>,
     _emulator: Emulator,
 }
 
 impl Stage {
-    fn new(emulator: Emulator) -> Self {
+    pub fn new(emulator: Emulator) -> Self {
         let mut stage = Self {
             project: Project::new(),
             url: emulator.url.clone(),
@@ -157,7 +157,7 @@ impl Stage {
         stage
     }
 
-    fn run(&self, arguments: &[&str]) -> Run {
+    pub fn run(&self, arguments: &[&str]) -> Run {
         let at = [
             "--endpoint-url",
             &self.url,
@@ -168,11 +168,11 @@ impl Stage {
         self.project.wmctl(&[arguments, &at].concat())
     }
 
-    fn plan(&self) -> Value {
+    pub fn plan(&self) -> Value {
         self.run(&["plan"]).ok().json()["plan"].clone()
     }
 
-    async fn account(&self) -> Account {
+    pub async fn account(&self) -> Account {
         let plan = self.plan();
         let ids = steps(&plan).map(|step| (text(&step["id"]), text(&step["aws_id"])));
         Account {
@@ -192,7 +192,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Steps that change something: id, action, and the paths that differ.
-fn changed(plan: &Value) -> BTreeMap<String, (String, Vec<String>)> {
+pub fn changed(plan: &Value) -> BTreeMap<String, (String, Vec<String>)> {
     steps(plan)
         .filter(|step| step["action"] != "keep")
         .map(|step| {
@@ -219,7 +219,7 @@ fn batches(rows: Vec<Drift>) -> Vec<Vec<Drift>> {
     batches
 }
 
-fn on(except: &[(Which, &str)], which: Which) -> bool {
+pub fn on(except: &[(Which, &str)], which: Which) -> bool {
     except.iter().all(|(emulator, _)| *emulator != which)
 }
 
@@ -240,7 +240,7 @@ fn declared(account: &Account) -> BTreeSet<(String, String)> {
     fields
 }
 
-fn hidden(which: Which, kind: &str, field: &str) -> bool {
+pub fn hidden(which: Which, kind: &str, field: &str) -> bool {
     wmctl::gaps::TABLE
         .iter()
         .any(|(emulator, of, path, _)| *emulator == which && *of == kind && field.starts_with(path))
