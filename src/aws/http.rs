@@ -20,6 +20,11 @@ use tokio::time::{Instant, sleep_until};
 use super::once;
 use crate::events::{Event, Events};
 
+/// After this long without a call, a connection is not used again. A server drops one that idles,
+/// a load balancer after a minute, and a call sent at that moment is lost: one that creates
+/// something could not be repeated. A build in the middle of a run makes such a pause.
+const IDLE: Duration = Duration::from_secs(20);
+
 /// How many calls went out.
 #[derive(Debug, Default)]
 pub struct Calls(AtomicU64);
@@ -33,10 +38,11 @@ impl Calls {
 /// A client that counts into `calls`; `paced` keeps AWS's control-plane rates. Where nothing is
 /// encrypted, this system's certificates need not be read: that takes longer than many a call.
 pub fn client(calls: Arc<Calls>, events: Events, paced: bool, plain: bool) -> SharedHttpClient {
+    let builder = Builder::new().pool_idle_timeout(IDLE);
     let inner = if plain {
-        Builder::new().build_http()
+        builder.build_http()
     } else {
-        Builder::new()
+        builder
             .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
             .build_https()
     };
