@@ -128,11 +128,7 @@ mod tests {
             let failed = |one: &Finding| matches!(one.verdict, Verdict::Fail { .. });
             findings.iter().any(failed)
         };
-        CHECKS
-            .iter()
-            .filter(fails)
-            .map(|check| check.id)
-            .collect()
+        CHECKS.iter().filter(fails).map(|check| check.id).collect()
     }
 
     #[test]
@@ -156,7 +152,10 @@ mod tests {
         assert_eq!(without(|trail| trail.logging = false), ["trail"]);
         assert_eq!(without(|trail| trail.multi_region = false), ["trail"]);
         assert_eq!(without(|trail| trail.kms_key = None), ["trail-encrypted"]);
-        assert_eq!(without(|trail| trail.validated = false), ["trail-validated"]);
+        assert_eq!(
+            without(|trail| trail.validated = false),
+            ["trail-validated"]
+        );
         assert_eq!(without(|trail| trail.log_group = None), ["trail-watched"]);
     }
 }
