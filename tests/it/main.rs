@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod account;
+mod attack;
 mod commands;
 mod cost;
 mod drift;
