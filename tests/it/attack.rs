@@ -8,6 +8,7 @@
 
 mod bodies;
 mod direct;
+mod identity;
 mod keys;
 mod routes;
 mod wire;
