@@ -1,5 +1,6 @@
 //! Invoking past the gateway, where somebody asks who invokes: on a guarded emulator, with nothing
-//! but the policies that are provisioned.
+//! but the policies that are provisioned. It looks at the statements on functions and passes those
+//! on aliases over, which `direct` compares one by one.
 
 use aws_sdk_lambda::config::{Builder, Credentials};
 use aws_sdk_lambda::error::ProvideErrorMetadata as _;
@@ -95,6 +96,14 @@ fn who_was_given_no_right_invokes_nothing() {
             let delete = aws.iam.delete_user_policy().user_name("somebody");
             delete.policy_name("invoke").send().await.unwrap();
         }
+        // A statement of the function's own policy would have let them in as well.
+        let grant = aws.lambda.add_permission().function_name(CHATBOT);
+        let grant = grant.statement_id("hole").principal("*");
+        let grant = grant.action("lambda:InvokeFunction");
+        grant.send().await.unwrap();
+        let function = (CHATBOT, None, InvocationType::DryRun);
+        assert_eq!(invoke(&aws, Some(&user), function).await, Ok(()));
+
         let root = (CHATBOT, Some("live"), InvocationType::DryRun);
         assert_eq!(invoke(&aws, None, root).await, Ok(()));
     });
