@@ -10,6 +10,7 @@ mod bodies;
 mod direct;
 mod identity;
 mod keys;
+mod pages;
 mod routes;
 mod wire;
 
@@ -60,6 +61,7 @@ fn an_attacker_without_a_key_gets_nothing_and_one_with_a_key_no_more_than_answer
     routes::no_way_leads_to_the_migrator(&target);
     direct::only_the_gateway_may_invoke(&target);
     direct::a_forged_event_needs_a_key_as_well(&target);
+    pages::no_page_reaches_the_local_cloud(&target);
     bodies::sizes(&target);
     bodies::nothing_sent_breaks_the_function(&target);
     bodies::without_a_database(&target);
