@@ -21,7 +21,7 @@ use wmctl::aws::Aws;
 
 use crate::account::connect;
 use crate::lifecycle::runtime;
-use crate::local::{Cloud, Endpoint, no_secret_was_said, stored};
+use crate::local::{Cloud, Endpoint, stored};
 use crate::project::root;
 use wire::{Answers, Wire};
 
@@ -31,6 +31,8 @@ const MIGRATOR: &str = "watermark-chatbot-prod-migrator";
 const MARKER: &str = "/marker-7f3a91";
 /// In what an attacker sends: it must not come to stand in a log.
 const CANARY: &str = "canary-51d0";
+/// How many of the hidden texts are secrets: they come first.
+const SECRETS: usize = 3;
 /// What would have been a help to an attacker.
 const TELLING: [&str; 14] = [
     "panicked",
@@ -66,7 +68,6 @@ fn an_attacker_without_a_key_gets_nothing_and_one_with_a_key_no_more_than_answer
     bodies::nothing_sent_breaks_the_function(&target);
     bodies::without_a_database(&target);
     bodies::the_logs_tell_nothing(&target);
-    no_secret_was_said(&target.cloud, &target.aws, &target.runtime);
 }
 
 struct Target {
@@ -225,4 +226,17 @@ fn is_refusal(what: &str, answer: &Value, code: &str) {
     assert!(answer["error"].is_string(), "{what}: {answer}");
     let id = answer["request_id"].as_str().unwrap_or_default();
     assert_eq!(id.len(), 36, "{what}: {answer}");
+}
+
+/// The same for a body that the function read, and refused for what it is.
+fn is_bad_request(what: &str, answer: &Value) {
+    let code = answer["code"].as_str().unwrap_or_default();
+    let codes = [
+        "invalid_json",
+        "invalid_request",
+        "unknown_intent",
+        "invalid_parameters",
+    ];
+    assert!(codes.contains(&code), "{what}: {answer}");
+    is_refusal(what, answer, code);
 }
