@@ -135,16 +135,19 @@ impl Resource for Bucket {
             .send()
             .await
             .during("CreateBucket", cx.id);
-        if let Err(error) = made {
-            match error.code() {
+        let lacking = match made {
+            Ok(_) => settings::beyond_new(self),
+            Err(error) => match error.code() {
                 // An earlier run made it, and ended before its answer.
-                Some("BucketAlreadyOwnedByYou") => {}
+                Some("BucketAlreadyOwnedByYou") => {
+                    settings::beyond(self, &settings::read(cx.aws, &self.name).await?)
+                }
                 Some("BucketAlreadyExists") => return Err(taken(&self.name, error)),
                 _ => return Err(error),
-            }
-        }
+            },
+        };
         self.tag(cx).await?;
-        for setting in settings::ALL {
+        for setting in lacking {
             settings::write(self, cx, setting).await?;
         }
         Ok(attributes_of(cx.stack, &self.name))
