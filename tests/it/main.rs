@@ -7,6 +7,7 @@ mod account;
 mod audit;
 mod commands;
 mod cost;
+mod detectors;
 mod drift;
 mod emulator;
 mod errors;

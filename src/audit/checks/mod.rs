@@ -3,6 +3,7 @@
 mod alarms;
 mod code;
 mod database;
+mod detectors;
 mod firewall;
 mod function;
 mod gateway;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<&'static Check> {
         roles::CHECKS,
         alarms::CHECKS,
         trails::CHECKS,
+        detectors::CHECKS,
         code::CHECKS,
     ]
     .into_iter()
