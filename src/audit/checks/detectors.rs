@@ -161,15 +161,15 @@ mod tests {
     use crate::audit::facts::Hub;
     use crate::config::Config;
 
-    fn asking(audit: &str) -> Option<Config> {
+    fn asking(audit: &str) -> Config {
         let text = format!("[stack]\nname = \"chat\"\nregion = \"us-east-1\"\n[audit]\n{audit}");
-        Some(toml::from_str(&text).unwrap())
+        toml::from_str(&text).unwrap()
     }
 
     fn whole() -> Facts {
         let features = ["LAMBDA_NETWORK_LOGS", "RDS_LOGIN_EVENTS", "S3_DATA_EVENTS"];
         Facts {
-            config: asking("guardduty = true\nsecurity_hub = true"),
+            config: Some(asking("guardduty = true\nsecurity_hub = true")),
             detector: Read::Known(Detector {
                 id: "12abc".to_owned(),
                 enabled: true,
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn what_was_not_asked_for_is_an_exception_that_names_its_key() {
         let lines = said(|facts| {
-            facts.config = asking("");
+            facts.config = Some(asking(""));
             facts.detector = Read::Absent;
             facts.hub = Read::Absent;
         });
