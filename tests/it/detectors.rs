@@ -10,7 +10,7 @@ use wmctl::aws::Aws;
 use crate::account::connect;
 use crate::drift::changed;
 use crate::emulator::Emulator;
-use crate::lifecycle::{EVERYTHING, changes, runtime};
+use crate::lifecycle::{changes, runtime};
 use crate::project::{Project, at};
 
 const ASKED: &str = "\n[audit]\nguardduty = true\nsecurity_hub = true\n";
@@ -81,7 +81,7 @@ fn a_detector_of_somebody_else_is_strengthened_and_outlives_the_stack() {
     // Neither a change of mind nor the end of the stack takes it away.
     project.edit("guardduty = true", "guardduty = false");
     assert_eq!(changes(&wmctl(&["plan"]).ok()), 0);
-    wmctl(&["down", "--allow-destroy", EVERYTHING]).ok();
+    wmctl(&["down"]).ok();
     assert_eq!(runtime.block_on(detectors(&aws)), [id]);
 }
 
