@@ -2,7 +2,8 @@
 //! an attack.
 //!
 //! An account has one detector in a region. Somebody else's serves as well: what it lacks is turned
-//! on, nothing is turned off, it gets no tags of ours, and it outlives the stack.
+//! on, nothing is turned off, it gets no tags of ours, and it outlives the stack. Another stack's is
+//! somebody else's, too: should that stack go, the next `up` of this one makes its own.
 
 use std::collections::{BTreeMap, HashMap};
 
