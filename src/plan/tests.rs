@@ -453,6 +453,11 @@ fn what_there_is_one_of_for_all_is_used_and_not_taken_over() {
     );
     let paths: Vec<_> = step.changes.iter().map(|change| &change.path).collect();
     assert_eq!(paths, ["enabled"]);
+    insta::assert_snapshot!(plan_text(&plan), @r"
+      ~ update   detector/main  somebody else's, and stays theirs; what it lacks is added
+            ~ enabled: false → true
+    Plan: 0 to create, 1 to update, 0 to replace, 0 to delete; 0 unchanged.
+    ");
     // It is nobody's to delete who only used it.
     assert!(with_detector(false, true, &[]).steps.is_empty());
     let all = vec![detector(true)];
