@@ -8,9 +8,8 @@ use aws_sdk_rds::types::{ApplyMethod, Parameter};
 use serde_json::Value;
 use wmctl::audit::checks;
 use wmctl::aws::Emulator as Which;
-use wmctl::gaps::MISSING;
 
-use crate::drift::{Account, Deed, Stage, changed, hidden, on, say, services};
+use crate::drift::{Account, Deed, Stage, changed, hidden, missing, on, say, services};
 use crate::emulator::Emulator;
 use crate::lifecycle::{changes, runtime};
 use crate::project::Project;
@@ -314,8 +313,7 @@ fn breakages(which: Which) -> Vec<Breakage> {
             }
             Other(id, deed) => (id, deed, true),
         };
-        let mut missing = MISSING.iter();
-        if fits && !missing.any(|(emulator, of, _)| *emulator == which && *of == kind(id)) {
+        if fits && !missing(which, kind(id)) {
             shown.push((*check, id, deed));
         }
     }

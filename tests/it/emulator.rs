@@ -16,6 +16,19 @@ pub struct Emulator {
 
 impl Emulator {
     pub fn ministack() -> Self {
+        Self::ministack_with(&[])
+    }
+
+    /// One that asks who calls and whether they may. Whose keys are both `test` may do everything.
+    pub fn guarded() -> Self {
+        Self::ministack_with(&[
+            ("AUTH", "true"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ])
+    }
+
+    fn ministack_with(variables: &[(&str, &str)]) -> Self {
         let port = free_port();
         let state = tempfile::tempdir().unwrap();
         let mut command = Command::new(ministack());
@@ -24,7 +37,8 @@ impl Emulator {
             .env("GATEWAY_PORT", port.to_string())
             .env("IOT_MTLS_ENABLED", "0")
             .env("STATE_DIR", state.path())
-            .env("S3_DATA_DIR", state.path());
+            .env("S3_DATA_DIR", state.path())
+            .envs(variables.iter().copied());
         Self::start(command, port, state)
     }
 

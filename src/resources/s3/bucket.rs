@@ -168,6 +168,12 @@ impl Resource for Bucket {
     /// With all that is in it, versions too. S3 may still bring a log that it wrote before.
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let name = found.aws_id();
+        // Without it nobody may write here any more, and what is empty stays so the sooner.
+        let call = cx.aws.s3.delete_bucket_policy().bucket(name);
+        let answer = call.send().await.during("DeleteBucketPolicy", cx.id);
+        if answer.unless(NO_BUCKET)?.is_none() {
+            return Ok(());
+        }
         let what = "the last logs to be removed";
         let not_empty = |error: &Error| error.code() == Some("BucketNotEmpty");
         patiently(
