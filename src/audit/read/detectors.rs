@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::gaps;
 use crate::resources::Resource;
 use crate::resources::guardduty::detector;
-use crate::resources::securityhub::hub::{self, described, is_enabled};
+use crate::resources::securityhub::hub;
+use crate::resources::securityhub::reading::{described, enabled_standards, is_enabled};
 
 pub async fn detector(aws: &Aws) -> Read<Detector> {
     match unread(aws, detector::Detector::KIND) {
@@ -47,7 +48,7 @@ async fn read_hub(aws: &Aws) -> Result<Option<Hub>> {
     let Some((arn, _)) = described(aws).await? else {
         return Ok(None);
     };
-    let standards = hub::enabled_standards(aws).await?.into_iter();
+    let standards = enabled_standards(aws).await?.into_iter();
     let enabled = standards.filter(|one| is_enabled(one.standards_status.as_ref()));
     Ok(Some(Hub {
         arn,

@@ -11,17 +11,14 @@ use aws_sdk_securityhub::types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::reading::{enabled_standards, found, is_enabled, is_off, standards};
 use crate::aws::patience::{Look, patiently, wait};
-use crate::aws::{Aws, During, Optional, Reader};
+use crate::aws::{Aws, During, Reader};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
-
-/// Other refusals are called so, too.
-const INVALID_ACCESS: &str = "InvalidAccessException";
-const NOT_FOUND: &str = "ResourceNotFoundException";
 
 const NO_CONFIG: &str = "most controls judge what AWS Config records: where that is off in this region, they have nothing to go by";
 
@@ -188,32 +185,6 @@ impl SecurityHub {
     }
 }
 
-/// AWS's own best practices, and the benchmark that this stack's controls are numbered by.
-fn standards(stack: &Stack) -> [String; 2] {
-    let (partition, region) = (stack.partition(), &stack.region);
-    [
-        "aws-foundational-security-best-practices/v/1.0.0",
-        "cis-aws-foundations-benchmark/v/3.0.0",
-    ]
-    .map(|name| format!("arn:{partition}:securityhub:{region}::standards/{name}"))
-}
-
-/// Also while it comes, or controls are added to it.
-pub fn is_enabled(status: Option<&StandardsStatus>) -> bool {
-    matches!(
-        status,
-        Some(StandardsStatus::Ready | StandardsStatus::Pending | StandardsStatus::Incomplete)
-    )
-}
-
-/// Every standard of the hub.
-pub async fn enabled_standards(aws: &Aws) -> Result<Vec<StandardsSubscription>> {
-    let call = aws.securityhub.get_enabled_standards();
-    let pages = call.into_paginator().items().send();
-    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
-    all.during("GetEnabledStandards", "the account")
-}
-
 fn in_state(
     enabled: &BTreeMap<String, StandardsSubscription>,
     state: &StandardsStatus,
@@ -236,61 +207,6 @@ fn incomplete(one: &StandardsSubscription) -> Option<String> {
     let code = code.map_or("it does not say why", StatusReasonCode::as_str);
     let arn = one.standards_arn.as_deref().unwrap_or_default();
     Some(format!("{arn} is enabled in part: {code}"))
-}
-
-async fn found<'r>(reader: &'r Reader<'_>) -> Result<&'r Option<Found<SecurityHub>>> {
-    reader.hub.get_or_try_init(|| look(reader)).await
-}
-
-async fn look(reader: &Reader<'_>) -> Result<Option<Found<SecurityHub>>> {
-    let (client, stack) = (&reader.aws.securityhub, reader.stack);
-    let Some((arn, auto_enable_controls)) = described(reader.aws).await? else {
-        return Ok(None);
-    };
-    let (tags, all) = tokio::try_join!(
-        async {
-            let call = client.list_tags_for_resource().resource_arn(&arn);
-            call.send().await.during("ListTagsForResource", &arn)
-        },
-        enabled_standards(reader.aws),
-    )?;
-    let tags: Tags = tags.tags.unwrap_or_default().into_iter().collect();
-    let ours = standards(stack);
-    let enabled = all
-        .iter()
-        .filter(|one| is_enabled(one.standards_status.as_ref()))
-        .filter_map(|one| one.standards_arn.clone())
-        .filter(|arn| ours.contains(arn));
-    let mut standards: Vec<String> = enabled.collect();
-    standards.sort();
-    Ok(Some(Found {
-        name: "main".to_owned(),
-        attributes: attributes([("id", &arn), ("arn", &arn)]),
-        owned: stack.owns(&tags),
-        value: SecurityHub {
-            standards,
-            auto_enable_controls,
-            tags: stack.relevant(tags),
-        },
-    }))
-}
-
-/// ARN of the account's hub in the region, and whether new controls come by themselves.
-pub async fn described(aws: &Aws) -> Result<Option<(String, bool)>> {
-    let call = aws.securityhub.describe_hub();
-    let answer = call.send().await.during("DescribeHub", "the account");
-    let hub = match answer {
-        Err(error) if is_off(&error) => return Ok(None),
-        other => other.unless(&[NOT_FOUND])?,
-    };
-    Ok(hub.and_then(|hub| {
-        let controls = hub.auto_enable_controls.unwrap_or_default();
-        Some((hub.hub_arn?, controls))
-    }))
-}
-
-fn is_off(error: &Error) -> bool {
-    error.code() == Some(NOT_FOUND) || error.is(INVALID_ACCESS, "not subscribed")
 }
 
 fn hub_attributes(stack: &Stack) -> Attributes {
