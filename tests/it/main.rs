@@ -8,6 +8,7 @@ mod attack;
 mod audit;
 mod commands;
 mod cost;
+mod detectors;
 mod drift;
 mod emulator;
 mod errors;
