@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::versions::{self, TAG_NUMBER, Version, Versions, versions};
 use super::{NOT_FOUND, replace, tag, write};
+use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::gaps;
@@ -26,6 +27,12 @@ pub struct ApiKey {
 impl Resource for ApiKey {
     const KIND: &'static str = "api-key";
     const NEEDS: &'static [&'static str] = &[];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["apigateway:GET"], &["apigateway:/apikeys"])],
+        create: &[allow(&["apigateway:POST"], &["apigateway:/apikeys"]).tagged(), allow(&["apigateway:PATCH"], &["apigateway:/apikeys/*"]).ours()],
+        update: &[allow(&["apigateway:PATCH"], &["apigateway:/apikeys/*"]).ours(), super::TAG],
+        delete: &[allow(&["apigateway:DELETE", "apigateway:PATCH"], &["apigateway:/apikeys/*"]).ours()],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every call with this key");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

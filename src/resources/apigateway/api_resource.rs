@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::{our_resources, resources};
 use super::{NOT_FOUND, path_name, write};
+use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
@@ -20,6 +21,12 @@ pub struct ApiResource {
 impl Resource for ApiResource {
     const KIND: &'static str = "api-resource";
     const NEEDS: &'static [&'static str] = &["rest-api"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis/*/resources"])],
+        create: &[allow(&["apigateway:POST"], &["apigateway:/restapis/*/resources/*"]).ours()],
+        update: &[],
+        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/resources/*"]).ours()],
+    };
     /// Somebody else's path can come to the same logical name.
     const SUPERSEDED: bool = true;
 

@@ -11,6 +11,7 @@ use super::method::{method_name, remove};
 use super::preflight;
 use super::reading::{listed, resources};
 use super::{NOT_FOUND, gateway_response, is_busy, path_name, sorted, write};
+use crate::permissions::{Calls, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
@@ -37,6 +38,12 @@ impl Resource for Deployment {
         "gateway-response",
         "preflight",
     ];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis/*/deployments", "apigateway:/restapis/*/deployments/*"])],
+        create: &[allow(&["apigateway:POST"], &["apigateway:/restapis/*/deployments"]).ours()],
+        update: &[],
+        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/deployments/*"]).ours()],
+    };
     const SUPERSEDED: bool = true;
 
     fn after(_name: &str) -> Vec<Id> {

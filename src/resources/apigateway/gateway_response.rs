@@ -10,6 +10,7 @@ use serde_json::json;
 use super::preflight::cors_headers;
 use super::reading::listed;
 use super::{NOT_FOUND, sorted, write};
+use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes, revision};
@@ -152,6 +153,12 @@ const HEADERS: [(&str, &str); 4] = [
 impl Resource for GatewayResponse {
     const KIND: &'static str = "gateway-response";
     const NEEDS: &'static [&'static str] = &["rest-api"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis/*/gatewayresponses"])],
+        create: &[allow(&["apigateway:PUT"], &["apigateway:/restapis/*/gatewayresponses/*"]).ours()],
+        update: &[allow(&["apigateway:PUT"], &["apigateway:/restapis/*/gatewayresponses/*"]).ours()],
+        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/gatewayresponses/*"]).ours()],
+    };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let origin = scope.config.api.origin().map(cors_headers);

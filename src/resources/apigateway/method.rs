@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::preflight;
 use super::reading::our_resources;
 use super::{NOT_FOUND, path_name, service_arn, sorted, write};
+use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -54,6 +55,12 @@ impl Resource for Method {
         "request-validator",
         "function-alias",
     ];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis/*/resources"])],
+        create: &[allow(&["apigateway:PUT"], &["apigateway:/restapis/*/resources/*/methods/*"]).ours(), allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/resources/*/methods/*"]).ours()],
+        update: &[allow(&["apigateway:PUT"], &["apigateway:/restapis/*/resources/*/methods/*"]).ours(), allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/resources/*/methods/*"]).ours()],
+        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/resources/*/methods/*"]).ours()],
+    };
     /// As with paths: somebody else's can come to the same logical name.
     const SUPERSEDED: bool = true;
 

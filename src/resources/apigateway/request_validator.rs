@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::listed;
 use super::{NOT_FOUND, replace, write};
+use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -20,6 +21,12 @@ pub struct RequestValidator {
 impl Resource for RequestValidator {
     const KIND: &'static str = "request-validator";
     const NEEDS: &'static [&'static str] = &["rest-api"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis/*/requestvalidators"])],
+        create: &[allow(&["apigateway:POST"], &["apigateway:/restapis/*/requestvalidators"])],
+        update: &[allow(&["apigateway:PATCH"], &["apigateway:/restapis/*/requestvalidators/*"])],
+        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/requestvalidators/*"])],
+    };
     /// Names need not be unique, so a creation that was answered too late can leave a second one.
     const SUPERSEDED: bool = true;
 

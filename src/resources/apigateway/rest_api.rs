@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::api_policy;
 use super::{NOT_FOUND, arn, escaped, patch, replace, sorted, tag, write};
+use crate::permissions::{Calls, allow};
 use crate::aws::patience::{Look, patiently, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
@@ -41,6 +42,12 @@ pub struct RestApi {
 impl Resource for RestApi {
     const KIND: &'static str = "rest-api";
     const NEEDS: &'static [&'static str] = &[];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis", "apigateway:/restapis/*"])],
+        create: &[allow(&["apigateway:POST"], &["apigateway:/restapis"]).tagged(), allow(&["apigateway:UpdateRestApiPolicy"], &["apigateway:/restapis", "apigateway:/restapis/*"])],
+        update: &[allow(&["apigateway:PATCH"], &["apigateway:/restapis/*"]).ours(), allow(&["apigateway:UpdateRestApiPolicy"], &["apigateway:/restapis/*"]), super::TAG],
+        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*"]).ours()],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

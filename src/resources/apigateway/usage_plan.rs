@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::plans;
 use super::{Limit, NOT_FOUND, is_busy, patch, replace, sorted, tag, whole};
+use crate::permissions::{Calls, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Emulator, Optional, Reader};
 use crate::config;
@@ -39,6 +40,12 @@ pub struct Quota {
 impl Resource for UsagePlan {
     const KIND: &'static str = "usage-plan";
     const NEEDS: &'static [&'static str] = &["rest-api", "stage"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["apigateway:GET"], &["apigateway:/usageplans", "apigateway:/usageplans/*/keys"])],
+        create: &[allow(&["apigateway:POST"], &["apigateway:/usageplans"]).tagged()],
+        update: &[allow(&["apigateway:PATCH", "apigateway:DELETE"], &["apigateway:/usageplans/*"]).ours(), allow(&["apigateway:POST"], &["apigateway:/usageplans"]).tagged(), allow(&["apigateway:POST"], &["apigateway:/usageplans/*/keys"]).ours(), super::TAG],
+        delete: &[allow(&["apigateway:DELETE", "apigateway:PATCH"], &["apigateway:/usageplans/*"]).ours()],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

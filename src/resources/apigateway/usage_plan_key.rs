@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::reading::{keys, plan_keys};
 use super::versions::versions;
 use super::{NOT_FOUND, write};
+use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
@@ -22,6 +23,12 @@ pub struct UsagePlanKey {
 impl Resource for UsagePlanKey {
     const KIND: &'static str = "usage-plan-key";
     const NEEDS: &'static [&'static str] = &["usage-plan", "api-key"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["apigateway:GET"], &["apigateway:/usageplans/*/keys", "apigateway:/usageplans/*/keys/*"])],
+        create: &[allow(&["apigateway:POST"], &["apigateway:/usageplans/*/keys"]).ours()],
+        update: &[allow(&["apigateway:POST"], &["apigateway:/usageplans/*/keys"]).ours(), allow(&["apigateway:DELETE"], &["apigateway:/usageplans/*/keys/*"]).ours()],
+        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/usageplans/*/keys/*"]).ours()],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every call with this key");
     /// In the old plan and in the new one, where one is taking the other's place.
     const SUPERSEDED: bool = true;

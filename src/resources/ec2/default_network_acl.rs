@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acl_entry::{Entries, entries_of, sync};
 use super::{existing, filter, network_acls, owned_name, tag, tags_of};
+use crate::permissions::{Calls, allow, ALL, When};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Reader};
 use crate::error::Result;
@@ -24,6 +25,12 @@ pub struct DefaultNetworkAcl {
 impl Resource for DefaultNetworkAcl {
     const KIND: &'static str = "default-network-acl";
     const NEEDS: &'static [&'static str] = &["vpc"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeNetworkAcls"], ALL)],
+        create: &[allow(&["ec2:CreateTags", "ec2:DeleteNetworkAclEntry"], &["ec2:network-acl/*"]).when(&[When::Unclaimed])],
+        update: &[super::TAG, allow(&["ec2:DeleteNetworkAclEntry"], &["ec2:network-acl/*"]).ours()],
+        delete: &[],
+    };
     const SUPERSEDED: bool = true;
     const DELETABLE: bool = false;
 

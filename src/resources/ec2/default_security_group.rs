@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::{Direction, Rule, rules_of, sync};
 use super::{existing, filter, owned_name, security_groups, tag, tags_of};
+use crate::permissions::{Calls, allow, ALL, When};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Reader};
 use crate::error::Result;
@@ -28,6 +29,12 @@ pub struct DefaultSecurityGroup {
 impl Resource for DefaultSecurityGroup {
     const KIND: &'static str = "default-security-group";
     const NEEDS: &'static [&'static str] = &["vpc"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeSecurityGroups"], ALL)],
+        create: &[allow(&["ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"], &["ec2:security-group/*"]).when(&[When::Unclaimed])],
+        update: &[super::TAG, allow(&["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"], &["ec2:security-group/*"]).ours()],
+        delete: &[],
+    };
     const SUPERSEDED: bool = true;
     const DELETABLE: bool = false;
 

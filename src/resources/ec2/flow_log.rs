@@ -9,6 +9,7 @@ use aws_sdk_ec2::types::{
 use serde::{Deserialize, Serialize};
 
 use super::{existing, owned_by, owned_name, specification, tag, tags_of};
+use crate::permissions::{Calls, allow, ALL, When};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Failure, Reader};
 use crate::error::{Error, Result};
@@ -35,6 +36,12 @@ pub struct FlowLog {
 impl Resource for FlowLog {
     const KIND: &'static str = "flow-log";
     const NEEDS: &'static [&'static str] = &["vpc", "log-group", "iam-role"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeFlowLogs"], ALL)],
+        create: &[allow(&["ec2:CreateFlowLogs"], &["ec2:vpc-flow-log/*"]).tagged(), allow(&["ec2:CreateFlowLogs"], &["ec2:vpc/*"]).ours(), super::TAG_NEW, allow(&["iam:PassRole"], &["iam:role/wmctl/{stack}/{stack}-flow-logs"]).when(&[When::PassedTo("vpc-flow-logs.amazonaws.com")])],
+        update: &[super::TAG],
+        delete: &[allow(&["ec2:DeleteFlowLogs"], &["ec2:vpc-flow-log/*"]).ours()],
+    };
     const SUPERSEDED: bool = true;
 
     /// By names that outlive them.

@@ -10,6 +10,7 @@ use super::interfaces::released;
 use super::{
     IdSet, existing, id_set, only_in, owned_by, owned_name, settled, specification, tag, tags_of,
 };
+use crate::permissions::{Calls, allow, ALL};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -34,6 +35,12 @@ pub struct Route {
 impl Resource for RouteTable {
     const KIND: &'static str = "route-table";
     const NEEDS: &'static [&'static str] = &["vpc", "subnet"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeRouteTables"], ALL)],
+        create: &[allow(&["ec2:CreateRouteTable"], &["ec2:route-table/*"]).tagged(), allow(&["ec2:CreateRouteTable"], &["ec2:vpc/*"]).ours(), super::TAG_NEW, allow(&["ec2:AssociateRouteTable", "ec2:ReplaceRouteTableAssociation"], &["ec2:route-table/*", "ec2:subnet/*"]).ours()],
+        update: &[super::TAG, allow(&["ec2:AssociateRouteTable", "ec2:DisassociateRouteTable", "ec2:ReplaceRouteTableAssociation"], &["ec2:route-table/*", "ec2:subnet/*"]).ours(), allow(&["ec2:DeleteRoute"], &["ec2:route-table/*"]).ours(), allow(&["ec2:ModifyVpcEndpoint"], &["ec2:route-table/*", "ec2:vpc-endpoint/*"]).ours()],
+        delete: &[allow(&["ec2:DisassociateRouteTable"], &["ec2:route-table/*", "ec2:subnet/*"]).ours(), allow(&["ec2:DeleteRouteTable"], &["ec2:route-table/*"]).ours()],
+    };
     const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

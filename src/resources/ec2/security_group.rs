@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::interfaces::once_empty;
 use super::rule::{Direction, Rule, sync};
 use super::{filter, owned_name, security_groups, settled, specification, tag, tags_of, vpcs};
+use crate::permissions::{Calls, allow, ALL};
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -34,6 +35,12 @@ impl Resource for SecurityGroup {
     const KIND: &'static str = "security-group";
     /// The role as for subnets: it has to outlive Lambda's network interfaces.
     const NEEDS: &'static [&'static str] = &["vpc", "iam-role"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeSecurityGroups"], ALL)],
+        create: &[allow(&["ec2:CreateSecurityGroup"], &["ec2:security-group/*"]).tagged(), allow(&["ec2:CreateSecurityGroup"], &["ec2:vpc/*"]).ours(), super::TAG_NEW],
+        update: &[super::TAG],
+        delete: &[allow(&["ec2:DeleteSecurityGroup"], &["ec2:security-group/*"]).ours(), allow(&["ec2:DescribeNetworkInterfaces"], ALL)],
+    };
     const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

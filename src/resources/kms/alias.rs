@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::keys;
 use super::{NOT_FOUND, alias_name, settles};
+use crate::permissions::{Calls, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
@@ -20,6 +21,12 @@ pub struct Alias {
 impl Resource for Alias {
     const KIND: &'static str = "kms-alias";
     const NEEDS: &'static [&'static str] = &["kms-key"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["kms:DescribeKey"], &["kms:key/*"])],
+        create: &[allow(&["kms:CreateAlias", "kms:UpdateAlias"], &["kms:alias/{stack}"]), allow(&["kms:CreateAlias", "kms:UpdateAlias"], &["kms:key/*"]).ours()],
+        update: &[allow(&["kms:UpdateAlias"], &["kms:alias/{stack}"]), allow(&["kms:UpdateAlias"], &["kms:key/*"]).ours()],
+        delete: &[allow(&["kms:DeleteAlias"], &["kms:alias/{stack}"]), allow(&["kms:DeleteAlias"], &["kms:key/*"]).ours()],
+    };
 
     fn wanted(_scope: &Scope) -> Vec<(String, Self)> {
         let key = "${kms-key/main}".to_owned();

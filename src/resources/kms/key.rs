@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::key_policy::key_policy;
 use super::reading::{Held, keys, search};
 use super::{NOT_FOUND, settles};
+use crate::permissions::{Calls, allow, ALL};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
@@ -38,6 +39,12 @@ pub struct Key {
 impl Resource for Key {
     const KIND: &'static str = "kms-key";
     const NEEDS: &'static [&'static str] = &[];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["kms:ListKeys"], ALL), allow(&["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"], &["kms:key/*"])],
+        create: &[allow(&["kms:CreateKey"], ALL).tagged(), allow(&["kms:TagResource"], &["kms:key/*"]).tagged(), allow(&["kms:CancelKeyDeletion", "kms:EnableKey", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:TagResource"], &["kms:key/*"]).ours()],
+        update: &[allow(&["kms:CancelKeyDeletion", "kms:EnableKey", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:TagResource"], &["kms:key/*"]).ours()],
+        delete: &[allow(&["kms:ScheduleKeyDeletion"], &["kms:key/*"]).ours()],
+    };
     const DATA: bool = true;
     const INTERRUPTS: Option<&'static str> = Some("every request");
 

@@ -14,6 +14,7 @@ use super::finding::is_ours;
 use super::invoke::{invoke, lacks_permission};
 use super::version::again;
 use super::{FUNCTIONS, LIVE, NOT_FOUND, exists, once_idle};
+use crate::permissions::{Calls, allow};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
@@ -35,6 +36,12 @@ pub struct FunctionAlias {
 impl Resource for FunctionAlias {
     const KIND: &'static str = "function-alias";
     const NEEDS: &'static [&'static str] = &["function", "function-version"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["lambda:GetAlias"], &["lambda:function:{stack}-*"])],
+        create: &[allow(&["lambda:CreateAlias", "lambda:GetFunctionConfiguration", "lambda:InvokeFunction", "lambda:PublishVersion", "lambda:UpdateAlias", "lambda:UpdateFunctionConfiguration"], &["lambda:function:{stack}-*"])],
+        update: &[allow(&["lambda:GetFunctionConfiguration", "lambda:InvokeFunction", "lambda:PublishVersion", "lambda:UpdateAlias", "lambda:UpdateFunctionConfiguration"], &["lambda:function:{stack}-*"])],
+        delete: &[allow(&["lambda:DeleteAlias"], &["lambda:function:{stack}-*"])],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(_scope: &Scope) -> Vec<(String, Self)> {

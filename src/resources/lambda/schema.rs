@@ -12,6 +12,7 @@ use super::invoke::lacks_permission;
 use super::migrating::{Wish, migrate};
 use super::version::again;
 use super::{LIVE, once_idle, settled};
+use crate::permissions::{Calls, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{Aws, During, Reader};
 use crate::error::{Error, Result};
@@ -46,6 +47,12 @@ impl Resource for Schema {
         "secret",
         "vpc-endpoint",
     ];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["lambda:GetAlias"], &["lambda:function:{stack}-*"])],
+        create: &[super::MIGRATE, super::FOLLOW, allow(&["lambda:TagResource", "lambda:GetAlias"], &["lambda:function:{stack}-*"]), rds::snapshot::TAKE, rds::snapshot::WATCH, rds::GRANT_KEY],
+        update: &[super::MIGRATE, super::FOLLOW, allow(&["lambda:TagResource", "lambda:GetAlias"], &["lambda:function:{stack}-*"]), rds::snapshot::TAKE, rds::snapshot::WATCH, rds::GRANT_KEY],
+        delete: &[],
+    };
     const DELETABLE: bool = false;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::finding::is_ours;
 use super::schema::newest;
 use super::{FUNCTIONS, NOT_FOUND, alias, once_idle, ready, settled};
+use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -29,6 +30,12 @@ pub struct FunctionVersion {
 impl Resource for FunctionVersion {
     const KIND: &'static str = "function-version";
     const NEEDS: &'static [&'static str] = &["function"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["lambda:ListVersionsByFunction"], &["lambda:function:{stack}-*"])],
+        create: &[allow(&["lambda:GetFunctionConfiguration", "lambda:PublishVersion", "lambda:UpdateFunctionConfiguration"], &["lambda:function:{stack}-*"])],
+        update: &[],
+        delete: &[allow(&["lambda:DeleteFunction"], &["lambda:function:{stack}-*"])],
+    };
     /// As many stay as [function] keep_versions says.
     const SUPERSEDED: bool = true;
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     access_group, database_group, finding, flow_group, function_group, trail_group, waf_group,
 };
+use crate::permissions::{Calls, allow, ALL};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
@@ -48,6 +49,12 @@ pub struct LogGroup {
 impl Resource for LogGroup {
     const KIND: &'static str = "log-group";
     const NEEDS: &'static [&'static str] = &["kms-key", "rest-api"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["logs:DescribeLogGroups"], ALL), allow(&["logs:ListTagsForResource"], super::GROUPS)],
+        create: &[allow(&["logs:CreateLogGroup", "logs:AssociateKmsKey", "logs:PutRetentionPolicy", "logs:TagResource"], super::GROUPS)],
+        update: &[allow(&["logs:AssociateKmsKey", "logs:PutRetentionPolicy", "logs:TagResource"], super::GROUPS)],
+        delete: &[allow(&["logs:DeleteLogGroup"], super::GROUPS)],
+    };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let (config, stack) = (scope.config, scope.stack);

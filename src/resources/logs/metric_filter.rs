@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::log_group::{LogGroup, NOT_FOUND};
 use super::{access_group, trail_group};
+use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
@@ -71,6 +72,12 @@ pub fn counted(scope: &Scope) -> Vec<&'static str> {
 impl Resource for MetricFilter {
     const KIND: &'static str = "metric-filter";
     const NEEDS: &'static [&'static str] = &["log-group"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["logs:DescribeMetricFilters"], super::GROUPS)],
+        create: &[allow(&["logs:PutMetricFilter"], super::GROUPS)],
+        update: &[allow(&["logs:PutMetricFilter"], super::GROUPS)],
+        delete: &[allow(&["logs:DeleteMetricFilter"], super::GROUPS)],
+    };
     const INTERRUPTS: Option<&'static str> = Some("an alarm's figures");
 
     /// By its name, which outlives the group.

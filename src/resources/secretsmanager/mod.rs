@@ -17,9 +17,22 @@ use rand::rngs::StdRng;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use crate::permissions::{Grant, When, allow};
 use crate::aws::{Aws, During};
 use crate::error::{Error, Result};
 use crate::stack::{Stack, Tags};
+
+/// What the key does for Secrets Manager, in the operator's name.
+pub(super) const DECRYPT: Grant =
+    allow(&["kms:Decrypt"], &["kms:key/*"]).when(&[When::Ours, When::Via("secretsmanager")]);
+const ENCRYPT: Grant = allow(&["kms:Decrypt", "kms:GenerateDataKey"], &["kms:key/*"])
+    .when(&[When::Ours, When::Via("secretsmanager")]);
+
+/// The values of the stack's secrets.
+pub(super) const READ: Grant = allow(
+    &["secretsmanager:GetSecretValue"],
+    &["secretsmanager:secret:{stack}/*"],
+);
 
 /// One tag for each of a value's sources, and the version of the value that was made of them.
 const TAG_SOURCE: &str = "wmctl:source/";

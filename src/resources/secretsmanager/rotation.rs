@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NOT_FOUND;
 use super::logins::{LOGINS, logins};
+use crate::permissions::{Calls, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
@@ -31,6 +32,12 @@ impl Resource for SecretRotation {
     const KIND: &'static str = "secret-rotation";
     const NEEDS: &'static [&'static str] =
         &["secret", "function-alias", "function-permission", "schema"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["secretsmanager:DescribeSecret"], &["secretsmanager:secret:{stack}/*"])],
+        create: &[allow(&["secretsmanager:RotateSecret"], &["secretsmanager:secret:{stack}/*"]), allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]), super::ENCRYPT],
+        update: &[allow(&["secretsmanager:RotateSecret"], &["secretsmanager:secret:{stack}/*"]), allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]), super::ENCRYPT],
+        delete: &[allow(&["secretsmanager:CancelRotateSecret"], &["secretsmanager:secret:{stack}/*"])],
+    };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let days = scope.config.database.rotate_after_days;

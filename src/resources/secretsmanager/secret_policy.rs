@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::content::{self, DIGESTS};
 use super::observed::listed;
 use super::{NOT_FOUND, aws_name};
+use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -24,6 +25,12 @@ pub struct SecretPolicy {
 impl Resource for SecretPolicy {
     const KIND: &'static str = "secret-policy";
     const NEEDS: &'static [&'static str] = &["secret"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["secretsmanager:GetResourcePolicy"], &["secretsmanager:secret:{stack}/*"])],
+        create: &[allow(&["secretsmanager:PutResourcePolicy"], &["secretsmanager:secret:{stack}/*"])],
+        update: &[allow(&["secretsmanager:PutResourcePolicy"], &["secretsmanager:secret:{stack}/*"])],
+        delete: &[allow(&["secretsmanager:DeleteResourcePolicy"], &["secretsmanager:secret:{stack}/*"])],
+    };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         content::wanted(scope.config)

@@ -164,8 +164,17 @@ impl Stage {
             "--skip",
             "migrate,health",
             "--json",
+            "--verbose",
         ];
-        self.project.wmctl(&[arguments, &at].concat())
+        let run = self.project.wmctl(&[arguments, &at].concat());
+        if let Ok(path) = std::env::var("WMCTL_CALLS") {
+            use std::io::Write;
+            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+            for line in run.stderr.lines().filter(|line| line.contains(" → ")) {
+                writeln!(file, "{} {}", arguments[0], line.trim()).unwrap();
+            }
+        }
+        run
     }
 
     pub fn plan(&self) -> Value {
