@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::aws::Emulator;
 use crate::config::Config;
+use crate::resources::s3::bucket::Bucket;
 
 /// What one read brought: a read that is refused says nothing of the others.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,17 +49,34 @@ pub struct Facts {
     pub alarms: Read<Vec<Alarm>>,
     pub topics: Read<Vec<Topic>>,
     pub trails: Read<Vec<Trail>>,
+    /// Where the trails are kept.
+    pub buckets: Read<Vec<Bucket>>,
 }
 
 // Each of its switches is one of CloudTrail's own.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Trail {
     pub name: String,
     pub logging: bool,
     pub multi_region: bool,
     pub validated: bool,
+    /// Calls that change or read the account's set-up, all of them.
+    pub management: bool,
+    /// Invocations of functions.
+    pub invocations: bool,
+    pub bucket: Option<String>,
     pub kms_key: Option<String>,
     pub log_group: Option<String>,
+    pub watches: Vec<Watch>,
+}
+
+/// What is counted in a trail.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Watch {
+    pub pattern: String,
+    /// Whether an alarm that tells somebody looks at the count.
+    pub alarmed: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]

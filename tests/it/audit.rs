@@ -32,6 +32,8 @@ const FUNCTION: &str = "function/chatbot";
 const DATABASE: &str = "db-instance/main";
 const PARAMETERS: &str = "db-parameter-group/main";
 const ROLE: &str = "iam-role/function";
+const TRAIL: &str = "trail/main";
+const BUCKET: &str = "bucket/trail";
 const ENDPOINT: &str = "vpc-endpoint/secretsmanager";
 
 /// Check, and what makes it fail.
@@ -118,6 +120,7 @@ const ROWS: &[(&str, Broken)] = &[
     ),
     ("function-runtime", Field(FUNCTION, "runtime", 0)),
     ("function-tracing", Field(FUNCTION, "tracing", 0)),
+    ("flow-logs", Gone("flow-log/main")),
     ("function-url", Field(FUNCTION, "urls", 0)),
     ("key-alive", Field("kms-key/main", "state", 0)),
     ("key-policy", Field("kms-key/main", "policy", 0)),
@@ -126,6 +129,10 @@ const ROWS: &[(&str, Broken)] = &[
     (
         "log-retention",
         Field("log-group/chatbot", "retention_days", 0),
+    ),
+    (
+        "network-acls",
+        Field("network-acl/private", "entries.ingress 90", 0),
     ),
     (
         "no-open-ports",
@@ -148,6 +155,8 @@ const ROWS: &[(&str, Broken)] = &[
     ("role-resources", Field(ROLE, "policies.extra", 0)),
     ("role-trust", Field(ROLE, "trust", 0)),
     ("secret-key", Field("secret/database-app", "kms_key", 0)),
+    ("secret-policy", Gone("secret-policy/database-app")),
+    ("secret-rotation", Gone("secret-rotation/database-app")),
     ("stage-access-logs", Field(STAGE, "access_log", 0)),
     ("stage-access-logs", Field(STAGE, "access_log", 1)),
     ("stage-cache", Field(STAGE, "cache", 0)),
@@ -171,7 +180,24 @@ const ROWS: &[(&str, Broken)] = &[
         Other("topic/alarms", |a| Box::pin(own_key(a))),
     ),
     ("topic-policy", Field("topic/alarms", "policy", 0)),
+    ("trail", Field(TRAIL, "logging", 0)),
+    ("trail", Field(TRAIL, "multi_region", 0)),
+    (
+        "trail-alarms",
+        Field("metric-filter/trail-changes", "pattern", 0),
+    ),
+    ("trail-alarms", Gone("metric-filter/trail-changes")),
+    ("trail-bucket-closed", Field(BUCKET, "private", 0)),
+    ("trail-bucket-closed", Field(BUCKET, "ownership", 0)),
+    ("trail-bucket-encrypted", Field(BUCKET, "kms_key", 0)),
+    ("trail-bucket-kept", Field(BUCKET, "lifecycle", 0)),
+    ("trail-bucket-kept", Field(BUCKET, "versioned", 0)),
+    ("trail-bucket-logged", Field(BUCKET, "access_log", 0)),
+    ("trail-bucket-tls", Field(BUCKET, "policy", 0)),
+    ("trail-events", Field(TRAIL, "events", 0)),
+    ("trail-validated", Field(TRAIL, "validated", 0)),
     ("waf-in-front", Gone("web-acl-association/stage")),
+    ("waf-logging", Field("web-acl-logging/main", "redacted", 0)),
     ("waf-managed-rules", Field("web-acl/main", "rules", 2)),
     ("waf-metrics", Field("web-acl/main", "metrics", 0)),
     ("waf-rate", Field("web-acl/main", "rules", 3)),
@@ -200,6 +226,14 @@ const UNSHOWN: &[(&str, &str)] = &[
         "a snapshot is as encrypted as its instance",
     ),
     ("snapshots-private", "an emulator's snapshots are nobody's"),
+    (
+        "trail-encrypted",
+        "CloudTrail takes the key from no trail that has one",
+    ),
+    (
+        "trail-watched",
+        "CloudTrail takes the log group from no trail that has one",
+    ),
     (
         "topic-heard",
         "an emulator confirms what nobody has confirmed",

@@ -1,6 +1,7 @@
 //! The checks. One service is one file.
 
 mod alarms;
+mod buckets;
 mod code;
 mod database;
 mod firewall;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<&'static Check> {
         roles::CHECKS,
         alarms::CHECKS,
         trails::CHECKS,
+        buckets::CHECKS,
         code::CHECKS,
     ]
     .into_iter()

@@ -78,7 +78,63 @@ pub const CHECKS: &[Check] = &[
             })
         },
     },
+    Check {
+        row: 18,
+        id: "trail-events",
+        title: "The trail holds every call to the account, and who invoked functions",
+        standards: &["FSBP CloudTrail.3", "CIS 3.0 3.1"],
+        severity: Severity::Medium,
+        part: Part::Stack,
+        held_by: &[("trail", "events")],
+        mend: "aws cloudtrail put-event-selectors --trail-name {} --advanced-event-selectors SELECTORS",
+        judge: |facts| {
+            any(facts, |trail| {
+                let found = match (trail.management, trail.invocations) {
+                    (true, true) => return Ok(()),
+                    (true, false) => "no invocations",
+                    (false, true) => "invocations, and a part of the calls",
+                    (false, false) => "a part of the calls",
+                };
+                Err((found, "all calls, and invocations of functions"))
+            })
+        },
+    },
+    Check {
+        row: 18,
+        id: "trail-alarms",
+        title: "Refused calls, key deletions and changes of the trail raise an alarm",
+        standards: &["CIS 3.0 4.1", "CIS 3.0 4.5", "CIS 3.0 4.7"],
+        severity: Severity::Medium,
+        part: Part::Stack,
+        held_by: &[("metric-filter", "pattern"), ("metric-filter", "metric")],
+        mend: "aws logs put-metric-filter --log-group-name GROUP --filter-name NAME --filter-pattern PATTERN --metric-transformations …; aws cloudwatch put-metric-alarm …",
+        judge: alarmed,
+    },
 ];
+
+/// What is looked for in a trail: the names of which one is in the pattern, and what these tell.
+const ALARMING: [(&[&str], &str); 3] = [
+    (
+        &["AccessDenied", "UnauthorizedOperation"],
+        "calls that were refused",
+    ),
+    (&["ScheduleKeyDeletion"], "key deletions"),
+    (&["StopLogging"], "changes of the trail"),
+];
+
+fn alarmed(facts: &Facts) -> Vec<Finding> {
+    all_of(&facts.trails, "trail", |trails| {
+        let watches = || trails.iter().flat_map(|trail| &trail.watches);
+        let told = |names: &[&str]| {
+            watches()
+                .any(|watch| watch.alarmed && names.iter().any(|name| watch.pattern.contains(name)))
+        };
+        ALARMING
+            .iter()
+            .map(|(names, what)| Finding::of(*what, told(names), "no alarm", "an alarm"))
+            .collect()
+    })
+}
 
 /// Passes where one of the trails does; otherwise says what each has instead.
 fn any(
@@ -104,7 +160,7 @@ fn any(
 mod tests {
     use super::*;
     use crate::audit::Verdict;
-    use crate::audit::facts::Read;
+    use crate::audit::facts::{Read, Watch};
 
     fn whole() -> Trail {
         Trail {
@@ -112,6 +168,16 @@ mod tests {
             logging: true,
             multi_region: true,
             validated: true,
+            management: true,
+            invocations: true,
+            bucket: Some("bucket".to_owned()),
+            watches: ALARMING
+                .iter()
+                .map(|(names, _)| Watch {
+                    pattern: names.join(" "),
+                    alarmed: true,
+                })
+                .collect(),
             kms_key: Some("arn:key".to_owned()),
             log_group: Some("arn:group".to_owned()),
         }
@@ -157,5 +223,9 @@ mod tests {
             ["trail-validated"]
         );
         assert_eq!(without(|trail| trail.log_group = None), ["trail-watched"]);
+        assert_eq!(without(|trail| trail.management = false), ["trail-events"]);
+        assert_eq!(without(|trail| trail.invocations = false), ["trail-events"]);
+        let silent = |trail: &mut Trail| trail.watches[1].alarmed = false;
+        assert_eq!(without(silent), ["trail-alarms"]);
     }
 }

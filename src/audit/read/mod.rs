@@ -57,11 +57,13 @@ pub async fn facts(aws: &Aws, subject: &Subject) -> Facts {
     let mut names: BTreeSet<String> = subject.secrets.iter().cloned().collect();
     names.extend(functions::secrets(&known, roles.known()));
     let groups = watching::group_names(gateway.known(), &known, firewalls.known());
-    let (secrets, log_groups) = tokio::join!(
+    let (alarms, topics) = watching;
+    let (secrets, log_groups, buckets, trails) = tokio::join!(
         data::secrets(aws, &names),
         watching::log_groups(aws, &groups),
+        trails::buckets(aws, trails.known()),
+        trails::watched(aws, trails.clone(), alarms.known()),
     );
-    let (alarms, topics) = watching;
     let alarms = watching::of_stack(alarms, gateway.known(), &known, databases.known());
     let topics = watching::topics(aws, topics, alarms.known()).await;
     let mut keys: BTreeSet<String> = known
@@ -115,6 +117,7 @@ pub async fn facts(aws: &Aws, subject: &Subject) -> Facts {
         alarms,
         topics,
         trails,
+        buckets,
     }
 }
 

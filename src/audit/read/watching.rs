@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::resources::iam::policy::parse;
 
 /// An alarm, and the values of its dimensions: what it is about.
-type About = (Alarm, BTreeSet<String>);
+pub type About = (Alarm, BTreeSet<String>);
 
 /// The account's alarms, and its topics.
 pub async fn watching(aws: &Aws) -> (Read<Vec<About>>, Read<Vec<String>>) {

@@ -3,7 +3,7 @@
 pub mod bucket;
 mod bucket_policy;
 mod emptying;
-mod settings;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 
