@@ -1,17 +1,11 @@
 //! What commands call beside the kinds of objects. Where each does it, it declares it.
 
-use super::{ALL, Grant, allow};
-use crate::resources::lambda;
-use crate::resources::secretsmanager;
+use super::{Grant, allow};
+use crate::resources::{lambda, secretsmanager};
 use crate::{audit, cli, lease, rotation};
 
 /// Of those that change nothing: `plan`, `status` and `audit`.
-pub const READING: &[&[Grant]] = &[
-    cli::session::READS,
-    lease::READS,
-    rotation::READS,
-    audit::read::READS,
-];
+pub const READING: &[&[Grant]] = &[cli::session::READS, lease::READS, audit::read::READS];
 
 /// Of the others.
 pub const CHANGING: &[&[Grant]] = &[
@@ -36,8 +30,3 @@ const ROLLBACK: &[Grant] = &[
         &["secretsmanager:secret:{stack}/*"],
     ),
 ];
-
-/// Actions that IAM allows on all resources or on none, and why a stack needs them.
-pub const WITHOUT_RESOURCE: &[(&str, &str)] = &[];
-
-const _: &[&str] = ALL;

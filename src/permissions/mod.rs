@@ -88,7 +88,7 @@ pub struct Calls {
 }
 
 impl Calls {
-    pub fn all(&self) -> impl Iterator<Item = &'static Grant> {
+    pub fn all(self) -> impl Iterator<Item = &'static Grant> {
         let steps = self.create.iter().chain(self.update).chain(self.delete);
         self.find.iter().chain(steps)
     }
@@ -112,6 +112,3 @@ impl Place<'_> {
         grants
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -86,7 +86,12 @@ mod tests {
         ] {
             assert!(covers(wide, narrow), "{wide} {narrow}");
         }
-        for (wide, narrow) in [("a/*/c", "a/*"), ("a", "ab"), ("a/*", "b/c"), ("a/b", "a/*")] {
+        for (wide, narrow) in [
+            ("a/*/c", "a/*"),
+            ("a", "ab"),
+            ("a/*", "b/c"),
+            ("a/b", "a/*"),
+        ] {
             assert!(!covers(wide, narrow), "{wide} {narrow}");
         }
     }

@@ -36,5 +36,7 @@ fn document(statements: &[Value]) -> Value {
 /// The characters that IAM counts.
 pub fn size(document: &Value) -> usize {
     let text = document.to_string();
-    text.chars().filter(|letter| !letter.is_whitespace()).count()
+    text.chars()
+        .filter(|letter| !letter.is_whitespace())
+        .count()
 }

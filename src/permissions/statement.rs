@@ -17,6 +17,9 @@ pub struct Statement {
     pub when: Vec<When>,
 }
 
+/// What the actions of a statement have in common: service, conditions, resources.
+type Group<'a> = (&'a str, Vec<When>, Vec<String>);
+
 /// The grants by service; what one grant allows on `a/*` is left out of another's `a/b`.
 pub fn statements(place: &Place<'_>, grants: &[&Grant]) -> Vec<Statement> {
     // By action and conditions: where.
@@ -35,7 +38,7 @@ pub fn statements(place: &Place<'_>, grants: &[&Grant]) -> Vec<Statement> {
             }
         }
     }
-    let mut grouped: BTreeMap<(&str, Vec<When>, Vec<String>), BTreeSet<String>> = BTreeMap::new();
+    let mut grouped: BTreeMap<Group<'_>, BTreeSet<String>> = BTreeMap::new();
     for ((action, when), arns) in &allowed {
         let unconditional = allowed.get(&(*action, Vec::new()));
         let covered = |arn: &String| {

@@ -16,8 +16,8 @@ use crate::aws::{Aws, Reader};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::events::Events;
-use crate::permissions::Calls;
 use crate::object::{Attributes, Id, Known, Object, Wanted, revision};
+use crate::permissions::Calls;
 use crate::stack::{Stack, Tags};
 
 /// What wanted objects are made from.

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::versions::{self, TAG_NUMBER, Version, Versions, versions};
 use super::{NOT_FOUND, replace, tag, write};
-use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::gaps;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::secretsmanager::generate_password;
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
@@ -29,9 +29,19 @@ impl Resource for ApiKey {
     const NEEDS: &'static [&'static str] = &[];
     const CALLS: Calls = Calls {
         find: &[allow(&["apigateway:GET"], &["apigateway:/apikeys"])],
-        create: &[allow(&["apigateway:POST"], &["apigateway:/apikeys"]).tagged(), allow(&["apigateway:PATCH"], &["apigateway:/apikeys/*"]).ours()],
-        update: &[allow(&["apigateway:PATCH"], &["apigateway:/apikeys/*"]).ours(), super::TAG],
-        delete: &[allow(&["apigateway:DELETE", "apigateway:PATCH"], &["apigateway:/apikeys/*"]).ours()],
+        create: &[
+            allow(&["apigateway:POST"], &["apigateway:/apikeys"]).tagged(),
+            allow(&["apigateway:PATCH"], &["apigateway:/apikeys/*"]).ours(),
+        ],
+        update: &[
+            allow(&["apigateway:PATCH"], &["apigateway:/apikeys/*"]).ours(),
+            super::TAG,
+        ],
+        delete: &[allow(
+            &["apigateway:DELETE", "apigateway:PATCH"],
+            &["apigateway:/apikeys/*"],
+        )
+        .ours()],
     };
     const INTERRUPTS: Option<&'static str> = Some("every call with this key");
 

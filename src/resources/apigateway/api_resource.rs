@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::{our_resources, resources};
 use super::{NOT_FOUND, path_name, write};
-use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// Named after its path, so that another path is another object.
@@ -22,10 +22,21 @@ impl Resource for ApiResource {
     const KIND: &'static str = "api-resource";
     const NEEDS: &'static [&'static str] = &["rest-api"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis/*/resources"])],
-        create: &[allow(&["apigateway:POST"], &["apigateway:/restapis/*/resources/*"]).ours()],
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/restapis/*/resources"],
+        )],
+        create: &[allow(
+            &["apigateway:POST"],
+            &["apigateway:/restapis/*/resources/*"],
+        )
+        .ours()],
         update: &[],
-        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/resources/*"]).ours()],
+        delete: &[allow(
+            &["apigateway:DELETE"],
+            &["apigateway:/restapis/*/resources/*"],
+        )
+        .ours()],
     };
     /// Somebody else's path can come to the same logical name.
     const SUPERSEDED: bool = true;

@@ -11,11 +11,11 @@ use super::method::{method_name, remove};
 use super::preflight;
 use super::reading::{listed, resources};
 use super::{NOT_FOUND, gateway_response, is_busy, path_name, sorted, write};
-use crate::permissions::{Calls, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,10 +39,24 @@ impl Resource for Deployment {
         "preflight",
     ];
     const CALLS: Calls = Calls {
-        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis/*/deployments", "apigateway:/restapis/*/deployments/*"])],
-        create: &[allow(&["apigateway:POST"], &["apigateway:/restapis/*/deployments"]).ours()],
+        find: &[allow(
+            &["apigateway:GET"],
+            &[
+                "apigateway:/restapis/*/deployments",
+                "apigateway:/restapis/*/deployments/*",
+            ],
+        )],
+        create: &[allow(
+            &["apigateway:POST"],
+            &["apigateway:/restapis/*/deployments"],
+        )
+        .ours()],
         update: &[],
-        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/deployments/*"]).ours()],
+        delete: &[allow(
+            &["apigateway:DELETE"],
+            &["apigateway:/restapis/*/deployments/*"],
+        )
+        .ours()],
     };
     const SUPERSEDED: bool = true;
 

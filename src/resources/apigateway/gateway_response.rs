@@ -10,10 +10,10 @@ use serde_json::json;
 use super::preflight::cors_headers;
 use super::reading::listed;
 use super::{NOT_FOUND, sorted, write};
-use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes, revision};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// Named after its type.
@@ -154,10 +154,25 @@ impl Resource for GatewayResponse {
     const KIND: &'static str = "gateway-response";
     const NEEDS: &'static [&'static str] = &["rest-api"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis/*/gatewayresponses"])],
-        create: &[allow(&["apigateway:PUT"], &["apigateway:/restapis/*/gatewayresponses/*"]).ours()],
-        update: &[allow(&["apigateway:PUT"], &["apigateway:/restapis/*/gatewayresponses/*"]).ours()],
-        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/gatewayresponses/*"]).ours()],
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/restapis/*/gatewayresponses"],
+        )],
+        create: &[allow(
+            &["apigateway:PUT"],
+            &["apigateway:/restapis/*/gatewayresponses/*"],
+        )
+        .ours()],
+        update: &[allow(
+            &["apigateway:PUT"],
+            &["apigateway:/restapis/*/gatewayresponses/*"],
+        )
+        .ours()],
+        delete: &[allow(
+            &["apigateway:DELETE"],
+            &["apigateway:/restapis/*/gatewayresponses/*"],
+        )
+        .ours()],
     };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::preflight;
 use super::reading::our_resources;
 use super::{NOT_FOUND, path_name, service_arn, sorted, write};
-use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// API Gateway's longest, and default, in milliseconds.
@@ -56,10 +56,39 @@ impl Resource for Method {
         "function-alias",
     ];
     const CALLS: Calls = Calls {
-        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis/*/resources"])],
-        create: &[allow(&["apigateway:PUT"], &["apigateway:/restapis/*/resources/*/methods/*"]).ours(), allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/resources/*/methods/*"]).ours()],
-        update: &[allow(&["apigateway:PUT"], &["apigateway:/restapis/*/resources/*/methods/*"]).ours(), allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/resources/*/methods/*"]).ours()],
-        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/resources/*/methods/*"]).ours()],
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/restapis/*/resources"],
+        )],
+        create: &[
+            allow(
+                &["apigateway:PUT"],
+                &["apigateway:/restapis/*/resources/*/methods/*"],
+            )
+            .ours(),
+            allow(
+                &["apigateway:DELETE"],
+                &["apigateway:/restapis/*/resources/*/methods/*"],
+            )
+            .ours(),
+        ],
+        update: &[
+            allow(
+                &["apigateway:PUT"],
+                &["apigateway:/restapis/*/resources/*/methods/*"],
+            )
+            .ours(),
+            allow(
+                &["apigateway:DELETE"],
+                &["apigateway:/restapis/*/resources/*/methods/*"],
+            )
+            .ours(),
+        ],
+        delete: &[allow(
+            &["apigateway:DELETE"],
+            &["apigateway:/restapis/*/resources/*/methods/*"],
+        )
+        .ours()],
     };
     /// As with paths: somebody else's can come to the same logical name.
     const SUPERSEDED: bool = true;

@@ -30,11 +30,11 @@ use aws_sdk_apigateway::types::{Op, PatchOperation};
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::reading::stage_arns;
-use crate::permissions::{Grant, allow};
 use crate::aws::During;
 use crate::aws::patience::patiently;
 use crate::config::Throttle;
 use crate::error::{Error, Result};
+use crate::permissions::{Grant, allow};
 use crate::resources::Cx;
 use crate::stack::{Stack, Tags};
 

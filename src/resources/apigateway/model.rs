@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::reading::{listed, resources};
 use super::{NOT_FOUND, draft04, method, replace, sorted, write};
-use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// API Gateway gives every new API these two.
@@ -25,7 +25,10 @@ impl Resource for Model {
     const KIND: &'static str = "model";
     const NEEDS: &'static [&'static str] = &["rest-api"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis/*/models"])],
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/restapis/*/models"],
+        )],
         create: &[allow(&["apigateway:POST"], &["apigateway:/restapis/*/models"]).ours()],
         update: &[allow(&["apigateway:PATCH"], &["apigateway:/restapis/*/models/*"]).ours()],
         delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/models/*"]).ours()],

@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use super::api_policy;
 use super::{NOT_FOUND, arn, escaped, patch, replace, sorted, tag, write};
-use crate::permissions::{Calls, allow};
 use crate::aws::patience::{Look, patiently, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -43,9 +43,25 @@ impl Resource for RestApi {
     const KIND: &'static str = "rest-api";
     const NEEDS: &'static [&'static str] = &[];
     const CALLS: Calls = Calls {
-        find: &[allow(&["apigateway:GET"], &["apigateway:/restapis", "apigateway:/restapis/*"])],
-        create: &[allow(&["apigateway:POST"], &["apigateway:/restapis"]).tagged(), allow(&["apigateway:UpdateRestApiPolicy"], &["apigateway:/restapis", "apigateway:/restapis/*"])],
-        update: &[allow(&["apigateway:PATCH"], &["apigateway:/restapis/*"]).ours(), allow(&["apigateway:UpdateRestApiPolicy"], &["apigateway:/restapis/*"]), super::TAG],
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/restapis", "apigateway:/restapis/*"],
+        )],
+        create: &[
+            allow(&["apigateway:POST"], &["apigateway:/restapis"]).tagged(),
+            allow(
+                &["apigateway:UpdateRestApiPolicy"],
+                &["apigateway:/restapis", "apigateway:/restapis/*"],
+            ),
+        ],
+        update: &[
+            allow(&["apigateway:PATCH"], &["apigateway:/restapis/*"]).ours(),
+            allow(
+                &["apigateway:UpdateRestApiPolicy"],
+                &["apigateway:/restapis/*"],
+            ),
+            super::TAG,
+        ],
         delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*"]).ours()],
     };
     const INTERRUPTS: Option<&'static str> = Some("every request");

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::plans;
 use super::{Limit, NOT_FOUND, is_busy, patch, replace, sorted, tag, whole};
-use crate::permissions::{Calls, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Emulator, Optional, Reader};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -41,10 +41,26 @@ impl Resource for UsagePlan {
     const KIND: &'static str = "usage-plan";
     const NEEDS: &'static [&'static str] = &["rest-api", "stage"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["apigateway:GET"], &["apigateway:/usageplans", "apigateway:/usageplans/*/keys"])],
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/usageplans", "apigateway:/usageplans/*/keys"],
+        )],
         create: &[allow(&["apigateway:POST"], &["apigateway:/usageplans"]).tagged()],
-        update: &[allow(&["apigateway:PATCH", "apigateway:DELETE"], &["apigateway:/usageplans/*"]).ours(), allow(&["apigateway:POST"], &["apigateway:/usageplans"]).tagged(), allow(&["apigateway:POST"], &["apigateway:/usageplans/*/keys"]).ours(), super::TAG],
-        delete: &[allow(&["apigateway:DELETE", "apigateway:PATCH"], &["apigateway:/usageplans/*"]).ours()],
+        update: &[
+            allow(
+                &["apigateway:PATCH", "apigateway:DELETE"],
+                &["apigateway:/usageplans/*"],
+            )
+            .ours(),
+            allow(&["apigateway:POST"], &["apigateway:/usageplans"]).tagged(),
+            allow(&["apigateway:POST"], &["apigateway:/usageplans/*/keys"]).ours(),
+            super::TAG,
+        ],
+        delete: &[allow(
+            &["apigateway:DELETE", "apigateway:PATCH"],
+            &["apigateway:/usageplans/*"],
+        )
+        .ours()],
     };
     const INTERRUPTS: Option<&'static str> = Some("every request");
 

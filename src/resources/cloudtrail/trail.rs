@@ -8,11 +8,11 @@ use aws_sdk_cloudtrail::types::{AdvancedEventSelector, AdvancedFieldSelector, Ta
 use serde::{Deserialize, Serialize};
 
 use super::{reading, trail_arn};
-use crate::permissions::{Calls, allow, When};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, When, allow};
 use crate::resources::iam::role::{self, Role};
 use crate::resources::logs::log_group::LogGroup;
 use crate::resources::logs::trail_group;
@@ -54,10 +54,46 @@ impl Resource for Trail {
     const KIND: &'static str = "trail";
     const NEEDS: &'static [&'static str] = &["bucket", "kms-key", "log-group", "iam-role"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["cloudtrail:GetEventSelectors", "cloudtrail:GetTrail", "cloudtrail:GetTrailStatus", "cloudtrail:ListTags"], &["cloudtrail:trail/{stack}"])],
-        create: &[allow(&["cloudtrail:CreateTrail", "cloudtrail:AddTags", "cloudtrail:PutEventSelectors", "cloudtrail:StartLogging", "cloudtrail:UpdateTrail"], &["cloudtrail:trail/{stack}"]), allow(&["iam:PassRole"], &["iam:role/wmctl/{stack}/{stack}-trail"]).when(&[When::PassedTo("cloudtrail.amazonaws.com")])],
-        update: &[allow(&["cloudtrail:AddTags", "cloudtrail:PutEventSelectors", "cloudtrail:StartLogging", "cloudtrail:UpdateTrail"], &["cloudtrail:trail/{stack}"]), allow(&["iam:PassRole"], &["iam:role/wmctl/{stack}/{stack}-trail"]).when(&[When::PassedTo("cloudtrail.amazonaws.com")])],
-        delete: &[allow(&["cloudtrail:DeleteTrail"], &["cloudtrail:trail/{stack}"])],
+        find: &[allow(
+            &[
+                "cloudtrail:GetEventSelectors",
+                "cloudtrail:GetTrail",
+                "cloudtrail:GetTrailStatus",
+                "cloudtrail:ListTags",
+            ],
+            &["cloudtrail:trail/{stack}"],
+        )],
+        create: &[
+            allow(
+                &[
+                    "cloudtrail:CreateTrail",
+                    "cloudtrail:AddTags",
+                    "cloudtrail:PutEventSelectors",
+                    "cloudtrail:StartLogging",
+                    "cloudtrail:UpdateTrail",
+                ],
+                &["cloudtrail:trail/{stack}"],
+            ),
+            allow(&["iam:PassRole"], &["iam:role/wmctl/{stack}/{stack}-trail"])
+                .when(&[When::PassedTo("cloudtrail.amazonaws.com")]),
+        ],
+        update: &[
+            allow(
+                &[
+                    "cloudtrail:AddTags",
+                    "cloudtrail:PutEventSelectors",
+                    "cloudtrail:StartLogging",
+                    "cloudtrail:UpdateTrail",
+                ],
+                &["cloudtrail:trail/{stack}"],
+            ),
+            allow(&["iam:PassRole"], &["iam:role/wmctl/{stack}/{stack}-trail"])
+                .when(&[When::PassedTo("cloudtrail.amazonaws.com")]),
+        ],
+        delete: &[allow(
+            &["cloudtrail:DeleteTrail"],
+            &["cloudtrail:trail/{stack}"],
+        )],
     };
     const INTERRUPTS: Option<&'static str> = Some("the record of who did what");
 

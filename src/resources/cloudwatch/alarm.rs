@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::metric::{Metric, Query, dimensions};
 use super::watched::alarms;
-use crate::permissions::{Calls, allow};
 use crate::aws::{Aws, During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
 
@@ -34,10 +34,25 @@ impl Resource for Alarm {
     const KIND: &'static str = "alarm";
     const NEEDS: &'static [&'static str] = &["topic"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["cloudwatch:DescribeAlarms"], &["cloudwatch:alarm:*"]), allow(&["cloudwatch:ListTagsForResource"], &["cloudwatch:alarm:{stack}-*"])],
-        create: &[allow(&["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"], &["cloudwatch:alarm:{stack}-*"])],
-        update: &[allow(&["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"], &["cloudwatch:alarm:{stack}-*"])],
-        delete: &[allow(&["cloudwatch:DeleteAlarms"], &["cloudwatch:alarm:{stack}-*"])],
+        find: &[
+            allow(&["cloudwatch:DescribeAlarms"], &["cloudwatch:alarm:*"]),
+            allow(
+                &["cloudwatch:ListTagsForResource"],
+                &["cloudwatch:alarm:{stack}-*"],
+            ),
+        ],
+        create: &[allow(
+            &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
+            &["cloudwatch:alarm:{stack}-*"],
+        )],
+        update: &[allow(
+            &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
+            &["cloudwatch:alarm:{stack}-*"],
+        )],
+        delete: &[allow(
+            &["cloudwatch:DeleteAlarms"],
+            &["cloudwatch:alarm:{stack}-*"],
+        )],
     };
     const INTERRUPTS: Option<&'static str> = Some("alarms' e-mails");
 

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::acl_entry::{Entries, entries_of, sync};
 use super::{existing, filter, network_acls, owned_name, tag, tags_of};
-use crate::permissions::{Calls, allow, ALL, When};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{ALL, Calls, When, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -27,8 +27,15 @@ impl Resource for DefaultNetworkAcl {
     const NEEDS: &'static [&'static str] = &["vpc"];
     const CALLS: Calls = Calls {
         find: &[allow(&["ec2:DescribeNetworkAcls"], ALL)],
-        create: &[allow(&["ec2:CreateTags", "ec2:DeleteNetworkAclEntry"], &["ec2:network-acl/*"]).when(&[When::Unclaimed])],
-        update: &[super::TAG, allow(&["ec2:DeleteNetworkAclEntry"], &["ec2:network-acl/*"]).ours()],
+        create: &[allow(
+            &["ec2:CreateTags", "ec2:DeleteNetworkAclEntry"],
+            &["ec2:network-acl/*"],
+        )
+        .when(&[When::Unclaimed])],
+        update: &[
+            super::TAG,
+            allow(&["ec2:DeleteNetworkAclEntry"], &["ec2:network-acl/*"]).ours(),
+        ],
         delete: &[],
     };
     const SUPERSEDED: bool = true;

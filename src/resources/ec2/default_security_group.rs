@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::{Direction, Rule, rules_of, sync};
 use super::{existing, filter, owned_name, security_groups, tag, tags_of};
-use crate::permissions::{Calls, allow, ALL, When};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, When, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -31,8 +31,26 @@ impl Resource for DefaultSecurityGroup {
     const NEEDS: &'static [&'static str] = &["vpc"];
     const CALLS: Calls = Calls {
         find: &[allow(&["ec2:DescribeSecurityGroups"], ALL)],
-        create: &[allow(&["ec2:CreateTags", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"], &["ec2:security-group/*"]).when(&[When::Unclaimed])],
-        update: &[super::TAG, allow(&["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"], &["ec2:security-group/*"]).ours()],
+        create: &[allow(
+            &[
+                "ec2:CreateTags",
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            ],
+            &["ec2:security-group/*"],
+        )
+        .when(&[When::Unclaimed])],
+        update: &[
+            super::TAG,
+            allow(
+                &[
+                    "ec2:RevokeSecurityGroupEgress",
+                    "ec2:RevokeSecurityGroupIngress",
+                ],
+                &["ec2:security-group/*"],
+            )
+            .ours(),
+        ],
         delete: &[],
     };
     const SUPERSEDED: bool = true;

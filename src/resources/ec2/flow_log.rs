@@ -9,11 +9,11 @@ use aws_sdk_ec2::types::{
 use serde::{Deserialize, Serialize};
 
 use super::{existing, owned_by, owned_name, specification, tag, tags_of};
-use crate::permissions::{Calls, allow, ALL, When};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Failure, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{ALL, Calls, When, allow};
 use crate::resources::iam::role::{self, Role};
 use crate::resources::logs::flow_group;
 use crate::resources::logs::log_group::LogGroup;
@@ -38,7 +38,16 @@ impl Resource for FlowLog {
     const NEEDS: &'static [&'static str] = &["vpc", "log-group", "iam-role"];
     const CALLS: Calls = Calls {
         find: &[allow(&["ec2:DescribeFlowLogs"], ALL)],
-        create: &[allow(&["ec2:CreateFlowLogs"], &["ec2:vpc-flow-log/*"]).tagged(), allow(&["ec2:CreateFlowLogs"], &["ec2:vpc/*"]).ours(), super::TAG_NEW, allow(&["iam:PassRole"], &["iam:role/wmctl/{stack}/{stack}-flow-logs"]).when(&[When::PassedTo("vpc-flow-logs.amazonaws.com")])],
+        create: &[
+            allow(&["ec2:CreateFlowLogs"], &["ec2:vpc-flow-log/*"]).tagged(),
+            allow(&["ec2:CreateFlowLogs"], &["ec2:vpc/*"]).ours(),
+            super::TAG_NEW,
+            allow(
+                &["iam:PassRole"],
+                &["iam:role/wmctl/{stack}/{stack}-flow-logs"],
+            )
+            .when(&[When::PassedTo("vpc-flow-logs.amazonaws.com")]),
+        ],
         update: &[super::TAG],
         delete: &[allow(&["ec2:DeleteFlowLogs"], &["ec2:vpc-flow-log/*"]).ours()],
     };

@@ -27,11 +27,11 @@ use aws_sdk_ec2::types::{
 };
 use tokio::sync::OnceCell;
 
-use crate::permissions::{Grant, When, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::Id;
+use crate::permissions::{Grant, When, allow};
 use crate::resources::Cx;
 use crate::stack::{Stack, TAG_ENVIRONMENT, TAG_ID, TAG_STACK, Tags};
 

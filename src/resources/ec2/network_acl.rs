@@ -13,12 +13,12 @@ use super::{
     IdSet, existing, filter, id_set, network_acls, only_in, owned_name, settled, specification,
     tag, tags_of,
 };
-use crate::permissions::{Calls, allow, ALL};
 use crate::aws::Emulator::MiniStack;
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -37,9 +37,42 @@ impl Resource for NetworkAcl {
     const NEEDS: &'static [&'static str] = &["vpc", "subnet"];
     const CALLS: Calls = Calls {
         find: &[allow(&["ec2:DescribeNetworkAcls"], ALL)],
-        create: &[allow(&["ec2:CreateNetworkAcl"], &["ec2:network-acl/*"]).tagged(), allow(&["ec2:CreateNetworkAcl"], &["ec2:vpc/*"]).ours(), super::TAG_NEW, allow(&["ec2:CreateNetworkAclEntry"], &["ec2:network-acl/*"]).ours(), allow(&["ec2:ReplaceNetworkAclAssociation"], &["ec2:network-acl/*", "ec2:subnet/*"]).ours()],
-        update: &[super::TAG, allow(&["ec2:CreateNetworkAclEntry", "ec2:DeleteNetworkAclEntry", "ec2:ReplaceNetworkAclEntry"], &["ec2:network-acl/*"]).ours(), allow(&["ec2:ReplaceNetworkAclAssociation"], &["ec2:network-acl/*", "ec2:subnet/*"]).ours()],
-        delete: &[allow(&["ec2:DeleteNetworkAcl"], &["ec2:network-acl/*"]).ours(), allow(&["ec2:ReplaceNetworkAclAssociation"], &["ec2:network-acl/*", "ec2:subnet/*"]).ours()],
+        create: &[
+            allow(&["ec2:CreateNetworkAcl"], &["ec2:network-acl/*"]).tagged(),
+            allow(&["ec2:CreateNetworkAcl"], &["ec2:vpc/*"]).ours(),
+            super::TAG_NEW,
+            allow(&["ec2:CreateNetworkAclEntry"], &["ec2:network-acl/*"]).ours(),
+            allow(
+                &["ec2:ReplaceNetworkAclAssociation"],
+                &["ec2:network-acl/*", "ec2:subnet/*"],
+            )
+            .ours(),
+        ],
+        update: &[
+            super::TAG,
+            allow(
+                &[
+                    "ec2:CreateNetworkAclEntry",
+                    "ec2:DeleteNetworkAclEntry",
+                    "ec2:ReplaceNetworkAclEntry",
+                ],
+                &["ec2:network-acl/*"],
+            )
+            .ours(),
+            allow(
+                &["ec2:ReplaceNetworkAclAssociation"],
+                &["ec2:network-acl/*", "ec2:subnet/*"],
+            )
+            .ours(),
+        ],
+        delete: &[
+            allow(&["ec2:DeleteNetworkAcl"], &["ec2:network-acl/*"]).ours(),
+            allow(
+                &["ec2:ReplaceNetworkAclAssociation"],
+                &["ec2:network-acl/*", "ec2:subnet/*"],
+            )
+            .ours(),
+        ],
     };
     const INTERRUPTS: Option<&'static str> = Some("every request");
     const SUPERSEDED: bool = true;

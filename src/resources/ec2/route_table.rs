@@ -10,10 +10,10 @@ use super::interfaces::released;
 use super::{
     IdSet, existing, id_set, only_in, owned_by, owned_name, settled, specification, tag, tags_of,
 };
-use crate::permissions::{Calls, allow, ALL};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -37,9 +37,45 @@ impl Resource for RouteTable {
     const NEEDS: &'static [&'static str] = &["vpc", "subnet"];
     const CALLS: Calls = Calls {
         find: &[allow(&["ec2:DescribeRouteTables"], ALL)],
-        create: &[allow(&["ec2:CreateRouteTable"], &["ec2:route-table/*"]).tagged(), allow(&["ec2:CreateRouteTable"], &["ec2:vpc/*"]).ours(), super::TAG_NEW, allow(&["ec2:AssociateRouteTable", "ec2:ReplaceRouteTableAssociation"], &["ec2:route-table/*", "ec2:subnet/*"]).ours()],
-        update: &[super::TAG, allow(&["ec2:AssociateRouteTable", "ec2:DisassociateRouteTable", "ec2:ReplaceRouteTableAssociation"], &["ec2:route-table/*", "ec2:subnet/*"]).ours(), allow(&["ec2:DeleteRoute"], &["ec2:route-table/*"]).ours(), allow(&["ec2:ModifyVpcEndpoint"], &["ec2:route-table/*", "ec2:vpc-endpoint/*"]).ours()],
-        delete: &[allow(&["ec2:DisassociateRouteTable"], &["ec2:route-table/*", "ec2:subnet/*"]).ours(), allow(&["ec2:DeleteRouteTable"], &["ec2:route-table/*"]).ours()],
+        create: &[
+            allow(&["ec2:CreateRouteTable"], &["ec2:route-table/*"]).tagged(),
+            allow(&["ec2:CreateRouteTable"], &["ec2:vpc/*"]).ours(),
+            super::TAG_NEW,
+            allow(
+                &[
+                    "ec2:AssociateRouteTable",
+                    "ec2:ReplaceRouteTableAssociation",
+                ],
+                &["ec2:route-table/*", "ec2:subnet/*"],
+            )
+            .ours(),
+        ],
+        update: &[
+            super::TAG,
+            allow(
+                &[
+                    "ec2:AssociateRouteTable",
+                    "ec2:DisassociateRouteTable",
+                    "ec2:ReplaceRouteTableAssociation",
+                ],
+                &["ec2:route-table/*", "ec2:subnet/*"],
+            )
+            .ours(),
+            allow(&["ec2:DeleteRoute"], &["ec2:route-table/*"]).ours(),
+            allow(
+                &["ec2:ModifyVpcEndpoint"],
+                &["ec2:route-table/*", "ec2:vpc-endpoint/*"],
+            )
+            .ours(),
+        ],
+        delete: &[
+            allow(
+                &["ec2:DisassociateRouteTable"],
+                &["ec2:route-table/*", "ec2:subnet/*"],
+            )
+            .ours(),
+            allow(&["ec2:DeleteRouteTable"], &["ec2:route-table/*"]).ours(),
+        ],
     };
     const SUPERSEDED: bool = true;
 

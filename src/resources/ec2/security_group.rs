@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::interfaces::once_empty;
 use super::rule::{Direction, Rule, sync};
 use super::{filter, owned_name, security_groups, settled, specification, tag, tags_of, vpcs};
-use crate::permissions::{Calls, allow, ALL};
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -37,9 +37,16 @@ impl Resource for SecurityGroup {
     const NEEDS: &'static [&'static str] = &["vpc", "iam-role"];
     const CALLS: Calls = Calls {
         find: &[allow(&["ec2:DescribeSecurityGroups"], ALL)],
-        create: &[allow(&["ec2:CreateSecurityGroup"], &["ec2:security-group/*"]).tagged(), allow(&["ec2:CreateSecurityGroup"], &["ec2:vpc/*"]).ours(), super::TAG_NEW],
+        create: &[
+            allow(&["ec2:CreateSecurityGroup"], &["ec2:security-group/*"]).tagged(),
+            allow(&["ec2:CreateSecurityGroup"], &["ec2:vpc/*"]).ours(),
+            super::TAG_NEW,
+        ],
         update: &[super::TAG],
-        delete: &[allow(&["ec2:DeleteSecurityGroup"], &["ec2:security-group/*"]).ours(), allow(&["ec2:DescribeNetworkInterfaces"], ALL)],
+        delete: &[
+            allow(&["ec2:DeleteSecurityGroup"], &["ec2:security-group/*"]).ours(),
+            allow(&["ec2:DescribeNetworkInterfaces"], ALL),
+        ],
     };
     const SUPERSEDED: bool = true;
 

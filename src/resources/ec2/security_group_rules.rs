@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::rule::{Direction, Rule, rules_of, sync};
 use super::security_group::ours;
 use super::settled;
-use crate::permissions::{Calls, allow, ALL};
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,9 +24,34 @@ impl Resource for SecurityGroupRules {
     const NEEDS: &'static [&'static str] = &["security-group"];
     const CALLS: Calls = Calls {
         find: &[allow(&["ec2:DescribeSecurityGroups"], ALL)],
-        create: &[allow(&["ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"], &["ec2:security-group/*"]).ours()],
-        update: &[allow(&["ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"], &["ec2:security-group/*"]).ours()],
-        delete: &[allow(&["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"], &["ec2:security-group/*"]).ours()],
+        create: &[allow(
+            &[
+                "ec2:AuthorizeSecurityGroupEgress",
+                "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            ],
+            &["ec2:security-group/*"],
+        )
+        .ours()],
+        update: &[allow(
+            &[
+                "ec2:AuthorizeSecurityGroupEgress",
+                "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            ],
+            &["ec2:security-group/*"],
+        )
+        .ours()],
+        delete: &[allow(
+            &[
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            ],
+            &["ec2:security-group/*"],
+        )
+        .ours()],
     };
     const SUPERSEDED: bool = true;
 

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::interfaces::once_empty;
 use super::{existing, filter, owned_by, owned_name, settled, specification, tag, tags_of};
-use crate::permissions::{Calls, allow, ALL};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -70,9 +70,20 @@ impl Resource for Subnet {
     const NEEDS: &'static [&'static str] = &["vpc", "iam-role"];
     const CALLS: Calls = Calls {
         find: &[allow(&["ec2:DescribeSubnets"], ALL)],
-        create: &[allow(&["ec2:CreateSubnet"], &["ec2:subnet/*"]).tagged(), allow(&["ec2:CreateSubnet"], &["ec2:vpc/*"]).ours(), super::TAG_NEW, allow(&["ec2:ModifySubnetAttribute"], &["ec2:subnet/*"]).ours()],
-        update: &[super::TAG, allow(&["ec2:ModifySubnetAttribute"], &["ec2:subnet/*"]).ours()],
-        delete: &[allow(&["ec2:DeleteSubnet"], &["ec2:subnet/*"]).ours(), allow(&["ec2:DescribeNetworkInterfaces"], ALL)],
+        create: &[
+            allow(&["ec2:CreateSubnet"], &["ec2:subnet/*"]).tagged(),
+            allow(&["ec2:CreateSubnet"], &["ec2:vpc/*"]).ours(),
+            super::TAG_NEW,
+            allow(&["ec2:ModifySubnetAttribute"], &["ec2:subnet/*"]).ours(),
+        ],
+        update: &[
+            super::TAG,
+            allow(&["ec2:ModifySubnetAttribute"], &["ec2:subnet/*"]).ours(),
+        ],
+        delete: &[
+            allow(&["ec2:DeleteSubnet"], &["ec2:subnet/*"]).ours(),
+            allow(&["ec2:DescribeNetworkInterfaces"], ALL),
+        ],
     };
     const INTERRUPTS: Option<&'static str> = Some("every function in its zone");
     const SUPERSEDED: bool = true;

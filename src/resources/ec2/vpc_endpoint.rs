@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::endpoint_state::{AVAILABLE, NOT_FOUND, available, gone, is_going, others_gone, state};
 use super::{IdSet, id_set, only_in, owned_by, owned_name, settled, specification, tag, tags_of};
-use crate::permissions::{ALL, Calls, Grant, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, Grant, allow};
 use crate::resources::iam::permissions::ROTATING;
 use crate::resources::iam::policy;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
@@ -43,8 +43,25 @@ impl Resource for VpcEndpoint {
     const NEEDS: &'static [&'static str] = &["vpc", "subnet", "security-group"];
     const CALLS: Calls = Calls {
         find: &[allow(&["ec2:DescribeVpcEndpoints"], ALL)],
-        create: &[allow(&["ec2:CreateVpcEndpoint"], &["ec2:vpc-endpoint/*"]).tagged(), allow(&["ec2:CreateVpcEndpoint"], &["ec2:security-group/*", "ec2:subnet/*", "ec2:vpc/*"]).ours(), super::TAG_NEW, NAMES],
-        update: &[super::TAG, allow(&["ec2:ModifyVpcEndpoint"], &["ec2:security-group/*", "ec2:subnet/*", "ec2:vpc-endpoint/*"]).ours(), NAMES],
+        create: &[
+            allow(&["ec2:CreateVpcEndpoint"], &["ec2:vpc-endpoint/*"]).tagged(),
+            allow(
+                &["ec2:CreateVpcEndpoint"],
+                &["ec2:security-group/*", "ec2:subnet/*", "ec2:vpc/*"],
+            )
+            .ours(),
+            super::TAG_NEW,
+            NAMES,
+        ],
+        update: &[
+            super::TAG,
+            allow(
+                &["ec2:ModifyVpcEndpoint"],
+                &["ec2:security-group/*", "ec2:subnet/*", "ec2:vpc-endpoint/*"],
+            )
+            .ours(),
+            NAMES,
+        ],
         delete: &[allow(&["ec2:DeleteVpcEndpoints"], &["ec2:vpc-endpoint/*"]).ours()],
     };
     const INTERRUPTS: Option<&'static str> = Some("functions that read their secrets");

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{permissions, reading, services};
-use crate::permissions::{Calls, allow, ALL};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
 use crate::error::{Error, Kind, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -60,9 +60,38 @@ impl Resource for Role {
     const NEEDS: &'static [&'static str] = &["kms-key", "secret", "vpc"];
     const CALLS: Calls = Calls {
         find: &[allow(&["iam:GetAccountAuthorizationDetails"], ALL)],
-        create: &[allow(&["iam:CreateRole", "iam:GetRole", "iam:DeleteRolePermissionsBoundary", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy", "iam:TagRole", "iam:UpdateAssumeRolePolicy"], &["iam:role/wmctl/{stack}/*"])],
-        update: &[allow(&["iam:DeleteRolePermissionsBoundary", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy", "iam:TagRole", "iam:UpdateAssumeRolePolicy"], &["iam:role/wmctl/{stack}/*"])],
-        delete: &[allow(&["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"], &["iam:role/wmctl/{stack}/*"])],
+        create: &[allow(
+            &[
+                "iam:CreateRole",
+                "iam:GetRole",
+                "iam:DeleteRolePermissionsBoundary",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:PutRolePolicy",
+                "iam:TagRole",
+                "iam:UpdateAssumeRolePolicy",
+            ],
+            &["iam:role/wmctl/{stack}/*"],
+        )],
+        update: &[allow(
+            &[
+                "iam:DeleteRolePermissionsBoundary",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:PutRolePolicy",
+                "iam:TagRole",
+                "iam:UpdateAssumeRolePolicy",
+            ],
+            &["iam:role/wmctl/{stack}/*"],
+        )],
+        delete: &[allow(
+            &[
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+            ],
+            &["iam:role/wmctl/{stack}/*"],
+        )],
     };
     const INTERRUPTS: Option<&'static str> = Some("every request");
 

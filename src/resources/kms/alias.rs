@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::keys;
 use super::{NOT_FOUND, alias_name, settles};
-use crate::permissions::{Calls, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,9 +23,21 @@ impl Resource for Alias {
     const NEEDS: &'static [&'static str] = &["kms-key"];
     const CALLS: Calls = Calls {
         find: &[allow(&["kms:DescribeKey"], &["kms:key/*"])],
-        create: &[allow(&["kms:CreateAlias", "kms:UpdateAlias"], &["kms:alias/{stack}"]), allow(&["kms:CreateAlias", "kms:UpdateAlias"], &["kms:key/*"]).ours()],
-        update: &[allow(&["kms:UpdateAlias"], &["kms:alias/{stack}"]), allow(&["kms:UpdateAlias"], &["kms:key/*"]).ours()],
-        delete: &[allow(&["kms:DeleteAlias"], &["kms:alias/{stack}"]), allow(&["kms:DeleteAlias"], &["kms:key/*"]).ours()],
+        create: &[
+            allow(
+                &["kms:CreateAlias", "kms:UpdateAlias"],
+                &["kms:alias/{stack}"],
+            ),
+            allow(&["kms:CreateAlias", "kms:UpdateAlias"], &["kms:key/*"]).ours(),
+        ],
+        update: &[
+            allow(&["kms:UpdateAlias"], &["kms:alias/{stack}"]),
+            allow(&["kms:UpdateAlias"], &["kms:key/*"]).ours(),
+        ],
+        delete: &[
+            allow(&["kms:DeleteAlias"], &["kms:alias/{stack}"]),
+            allow(&["kms:DeleteAlias"], &["kms:key/*"]).ours(),
+        ],
     };
 
     fn wanted(_scope: &Scope) -> Vec<(String, Self)> {

@@ -10,11 +10,11 @@ use serde_json::Value;
 use super::key_policy::key_policy;
 use super::reading::{Held, keys, search};
 use super::{NOT_FOUND, settles};
-use crate::permissions::{Calls, allow, ALL};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
 
@@ -40,9 +40,44 @@ impl Resource for Key {
     const KIND: &'static str = "kms-key";
     const NEEDS: &'static [&'static str] = &[];
     const CALLS: Calls = Calls {
-        find: &[allow(&["kms:ListKeys"], ALL), allow(&["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"], &["kms:key/*"])],
-        create: &[allow(&["kms:CreateKey"], ALL).tagged(), allow(&["kms:TagResource"], &["kms:key/*"]).tagged(), allow(&["kms:CancelKeyDeletion", "kms:EnableKey", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:TagResource"], &["kms:key/*"]).ours()],
-        update: &[allow(&["kms:CancelKeyDeletion", "kms:EnableKey", "kms:EnableKeyRotation", "kms:PutKeyPolicy", "kms:TagResource"], &["kms:key/*"]).ours()],
+        find: &[
+            allow(&["kms:ListKeys"], ALL),
+            allow(
+                &[
+                    "kms:DescribeKey",
+                    "kms:GetKeyPolicy",
+                    "kms:GetKeyRotationStatus",
+                    "kms:ListResourceTags",
+                ],
+                &["kms:key/*"],
+            ),
+        ],
+        create: &[
+            allow(&["kms:CreateKey"], ALL).tagged(),
+            allow(&["kms:TagResource"], &["kms:key/*"]).tagged(),
+            allow(
+                &[
+                    "kms:CancelKeyDeletion",
+                    "kms:EnableKey",
+                    "kms:EnableKeyRotation",
+                    "kms:PutKeyPolicy",
+                    "kms:TagResource",
+                ],
+                &["kms:key/*"],
+            )
+            .ours(),
+        ],
+        update: &[allow(
+            &[
+                "kms:CancelKeyDeletion",
+                "kms:EnableKey",
+                "kms:EnableKeyRotation",
+                "kms:PutKeyPolicy",
+                "kms:TagResource",
+            ],
+            &["kms:key/*"],
+        )
+        .ours()],
         delete: &[allow(&["kms:ScheduleKeyDeletion"], &["kms:key/*"]).ours()],
     };
     const DATA: bool = true;

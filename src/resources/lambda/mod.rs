@@ -22,11 +22,11 @@ use std::time::Duration;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 
-use crate::permissions::{Grant, When, allow};
 use crate::aws::During;
 use crate::aws::patience::{Look, patiently, wait};
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::permissions::{Grant, When, allow};
 use crate::resources::Cx;
 
 /// Lambda shows a function's variables to whoever may decrypt them.
@@ -47,8 +47,7 @@ const USE_KEY: Grant = allow(
 .when(&[When::Ours, When::Via("lambda")]);
 
 /// The migrator at work.
-pub(crate) const MIGRATE: Grant =
-    allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]);
+pub(crate) const MIGRATE: Grant = allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]);
 
 /// What it writes meanwhile.
 pub(crate) const FOLLOW: Grant = allow(

@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::finding::is_ours;
 use super::url::qualifier_of;
 use super::{FUNCTIONS, LIVE, NOT_FOUND, exists, once_idle};
-use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::events::rule::MAINTENANCE;
 use crate::resources::events::rule_arn;
 use crate::resources::secretsmanager::rotation::rotated;
@@ -36,9 +36,15 @@ impl Resource for FunctionPermission {
     const NEEDS: &'static [&'static str] = &["function", "function-alias", "rest-api", "secret"];
     const CALLS: Calls = Calls {
         find: &[allow(&["lambda:GetPolicy"], &["lambda:function:{stack}-*"])],
-        create: &[allow(&["lambda:AddPermission", "lambda:RemovePermission"], &["lambda:function:{stack}-*"])],
+        create: &[allow(
+            &["lambda:AddPermission", "lambda:RemovePermission"],
+            &["lambda:function:{stack}-*"],
+        )],
         update: &[],
-        delete: &[allow(&["lambda:RemovePermission"], &["lambda:function:{stack}-*"])],
+        delete: &[allow(
+            &["lambda:RemovePermission"],
+            &["lambda:function:{stack}-*"],
+        )],
     };
     const INTERRUPTS: Option<&'static str> = Some("every request");
 

@@ -12,12 +12,12 @@ use super::invoke::lacks_permission;
 use super::migrating::{Wish, migrate};
 use super::version::again;
 use super::{LIVE, once_idle, settled};
-use crate::permissions::{Calls, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{Aws, During, Reader};
 use crate::error::{Error, Result};
 use crate::migrations::{self, Migration};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, DatabaseServer, Found, Resource, Scope};
 use crate::resources::{rds, secretsmanager};
 
@@ -49,8 +49,28 @@ impl Resource for Schema {
     ];
     const CALLS: Calls = Calls {
         find: &[allow(&["lambda:GetAlias"], &["lambda:function:{stack}-*"])],
-        create: &[super::MIGRATE, super::FOLLOW, allow(&["lambda:TagResource", "lambda:GetAlias"], &["lambda:function:{stack}-*"]), rds::snapshot::TAKE, rds::snapshot::WATCH, rds::GRANT_KEY],
-        update: &[super::MIGRATE, super::FOLLOW, allow(&["lambda:TagResource", "lambda:GetAlias"], &["lambda:function:{stack}-*"]), rds::snapshot::TAKE, rds::snapshot::WATCH, rds::GRANT_KEY],
+        create: &[
+            super::MIGRATE,
+            super::FOLLOW,
+            allow(
+                &["lambda:TagResource", "lambda:GetAlias"],
+                &["lambda:function:{stack}-*"],
+            ),
+            rds::snapshot::TAKE,
+            rds::snapshot::WATCH,
+            rds::GRANT_KEY,
+        ],
+        update: &[
+            super::MIGRATE,
+            super::FOLLOW,
+            allow(
+                &["lambda:TagResource", "lambda:GetAlias"],
+                &["lambda:function:{stack}-*"],
+            ),
+            rds::snapshot::TAKE,
+            rds::snapshot::WATCH,
+            rds::GRANT_KEY,
+        ],
         delete: &[],
     };
     const DELETABLE: bool = false;

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     access_group, database_group, finding, flow_group, function_group, trail_group, waf_group,
 };
-use crate::permissions::{Calls, allow, ALL};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -50,9 +50,27 @@ impl Resource for LogGroup {
     const KIND: &'static str = "log-group";
     const NEEDS: &'static [&'static str] = &["kms-key", "rest-api"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["logs:DescribeLogGroups"], ALL), allow(&["logs:ListTagsForResource"], super::GROUPS)],
-        create: &[allow(&["logs:CreateLogGroup", "logs:AssociateKmsKey", "logs:PutRetentionPolicy", "logs:TagResource"], super::GROUPS)],
-        update: &[allow(&["logs:AssociateKmsKey", "logs:PutRetentionPolicy", "logs:TagResource"], super::GROUPS)],
+        find: &[
+            allow(&["logs:DescribeLogGroups"], ALL),
+            allow(&["logs:ListTagsForResource"], super::GROUPS),
+        ],
+        create: &[allow(
+            &[
+                "logs:CreateLogGroup",
+                "logs:AssociateKmsKey",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+            ],
+            super::GROUPS,
+        )],
+        update: &[allow(
+            &[
+                "logs:AssociateKmsKey",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+            ],
+            super::GROUPS,
+        )],
         delete: &[allow(&["logs:DeleteLogGroup"], super::GROUPS)],
     };
 

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::log_group::{LogGroup, NOT_FOUND};
 use super::{access_group, trail_group};
-use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Stack;
 

@@ -10,12 +10,12 @@ use super::lifecycle::{NOT_FOUND, describe, gone, once_idle, ready, snapshot_nam
 use super::observed::found;
 use super::subnet_group::SubnetGroup;
 use super::{ADMIN, rds_tags, tag, with_service_role};
-use crate::permissions::{Calls, allow, When};
 use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
 use crate::diff::{diff, fields};
 use crate::error::Result;
 use crate::object::{Attributes, Id};
+use crate::permissions::{Calls, When, allow};
 use crate::resources::iam::role::{self, Role};
 use crate::resources::logs::log_group::LogGroup;
 use crate::resources::secretsmanager::{self, password};
@@ -74,9 +74,63 @@ impl Resource for Instance {
     ];
     const CALLS: Calls = Calls {
         find: &[allow(&["rds:DescribeDBInstances"], &["rds:db:*"])],
-        create: &[allow(&["rds:CreateDBInstance"], &["rds:db:{stack}", "rds:og:default*", "rds:pg:{stack}*", "rds:subgrp:{stack}*"]), allow(&["rds:AddTagsToResource"], &["rds:db:{stack}"]), super::ENCRYPT, super::GRANT_KEY, allow(&["iam:PassRole"], &["iam:role/wmctl/{stack}/{stack}-rds-monitoring"]).when(&[When::PassedTo("monitoring.rds.amazonaws.com")]), super::SERVICE_ROLE, secretsmanager::READ, secretsmanager::DECRYPT],
-        update: &[allow(&["rds:ModifyDBInstance"], &["rds:db:{stack}", "rds:og:default*", "rds:pg:{stack}*", "rds:subgrp:{stack}*"]), allow(&["rds:AddTagsToResource"], &["rds:db:{stack}"]), allow(&["iam:PassRole"], &["iam:role/wmctl/{stack}/{stack}-rds-monitoring"]).when(&[When::PassedTo("monitoring.rds.amazonaws.com")]), secretsmanager::READ, secretsmanager::DECRYPT],
-        delete: &[allow(&["rds:ModifyDBInstance"], &["rds:db:{stack}", "rds:og:default*", "rds:pg:{stack}*", "rds:subgrp:{stack}*"]), allow(&["rds:DeleteDBInstance"], &["rds:db:{stack}"]), allow(&["rds:CreateDBSnapshot", "rds:AddTagsToResource"], &["rds:db:{stack}", "rds:snapshot:{stack}-*"])],
+        create: &[
+            allow(
+                &["rds:CreateDBInstance"],
+                &[
+                    "rds:db:{stack}",
+                    "rds:og:default*",
+                    "rds:pg:{stack}*",
+                    "rds:subgrp:{stack}*",
+                ],
+            ),
+            allow(&["rds:AddTagsToResource"], &["rds:db:{stack}"]),
+            super::ENCRYPT,
+            super::GRANT_KEY,
+            allow(
+                &["iam:PassRole"],
+                &["iam:role/wmctl/{stack}/{stack}-rds-monitoring"],
+            )
+            .when(&[When::PassedTo("monitoring.rds.amazonaws.com")]),
+            super::SERVICE_ROLE,
+            secretsmanager::READ,
+            secretsmanager::DECRYPT,
+        ],
+        update: &[
+            allow(
+                &["rds:ModifyDBInstance"],
+                &[
+                    "rds:db:{stack}",
+                    "rds:og:default*",
+                    "rds:pg:{stack}*",
+                    "rds:subgrp:{stack}*",
+                ],
+            ),
+            allow(&["rds:AddTagsToResource"], &["rds:db:{stack}"]),
+            allow(
+                &["iam:PassRole"],
+                &["iam:role/wmctl/{stack}/{stack}-rds-monitoring"],
+            )
+            .when(&[When::PassedTo("monitoring.rds.amazonaws.com")]),
+            secretsmanager::READ,
+            secretsmanager::DECRYPT,
+        ],
+        delete: &[
+            allow(
+                &["rds:ModifyDBInstance"],
+                &[
+                    "rds:db:{stack}",
+                    "rds:og:default*",
+                    "rds:pg:{stack}*",
+                    "rds:subgrp:{stack}*",
+                ],
+            ),
+            allow(&["rds:DeleteDBInstance"], &["rds:db:{stack}"]),
+            allow(
+                &["rds:CreateDBSnapshot", "rds:AddTagsToResource"],
+                &["rds:db:{stack}", "rds:snapshot:{stack}-*"],
+            ),
+        ],
     };
     const DATA: bool = true;
     const INTERRUPTS: Option<&'static str> = Some("every request");

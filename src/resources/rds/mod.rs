@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use aws_sdk_rds::types::Tag;
 
-use crate::permissions::{Grant, When, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{Aws, During, Optional};
 use crate::error::{Error, Result};
+use crate::permissions::{Grant, When, allow};
 use crate::resources::Cx;
 use crate::stack::Tags;
 

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::parameters::{set, set_in};
 use super::{once_unused, rds_tags, tag, tags};
-use crate::permissions::{Calls, allow};
 use crate::aws::{Aws, During, Optional, Reader};
 use crate::config::{Database, default_parameters};
 use crate::diff::{diff, fields};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
 use crate::stack::{Stack, Tags};
 
@@ -31,9 +31,30 @@ impl Resource for ParameterGroup {
     const KIND: &'static str = "db-parameter-group";
     const NEEDS: &'static [&'static str] = &[];
     const CALLS: Calls = Calls {
-        find: &[allow(&["rds:DescribeDBParameterGroups", "rds:ListTagsForResource"], &["rds:pg:{stack}*"]), allow(&["rds:DescribeDBParameters"], &["rds:pg:*"])],
-        create: &[allow(&["rds:AddTagsToResource", "rds:CreateDBParameterGroup", "rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup"], &["rds:pg:{stack}*"])],
-        update: &[allow(&["rds:AddTagsToResource", "rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup"], &["rds:pg:{stack}*"])],
+        find: &[
+            allow(
+                &["rds:DescribeDBParameterGroups", "rds:ListTagsForResource"],
+                &["rds:pg:{stack}*"],
+            ),
+            allow(&["rds:DescribeDBParameters"], &["rds:pg:*"]),
+        ],
+        create: &[allow(
+            &[
+                "rds:AddTagsToResource",
+                "rds:CreateDBParameterGroup",
+                "rds:ModifyDBParameterGroup",
+                "rds:ResetDBParameterGroup",
+            ],
+            &["rds:pg:{stack}*"],
+        )],
+        update: &[allow(
+            &[
+                "rds:AddTagsToResource",
+                "rds:ModifyDBParameterGroup",
+                "rds:ResetDBParameterGroup",
+            ],
+            &["rds:pg:{stack}*"],
+        )],
         delete: &[allow(&["rds:DeleteDBParameterGroup"], &["rds:pg:{stack}*"])],
     };
     const SUPERSEDED: bool = true;

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use super::lifecycle::{once_idle, snapshot_name};
 use super::rds_tags;
-use crate::permissions::{Grant, allow};
 use crate::aws::During;
 use crate::aws::patience::{Look, wait};
 use crate::error::{Error, Result};
 use crate::object::Id;
+use crate::permissions::{Grant, allow};
 use crate::resources::Cx;
 
 /// What a snapshot takes.

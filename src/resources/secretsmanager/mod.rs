@@ -17,19 +17,19 @@ use rand::rngs::StdRng;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::permissions::{Grant, When, allow};
 use crate::aws::{Aws, During};
 use crate::error::{Error, Result};
+use crate::permissions::{Grant, When, allow};
 use crate::stack::{Stack, Tags};
 
 /// What the key does for Secrets Manager, in the operator's name.
-pub(super) const DECRYPT: Grant =
+pub(crate) const DECRYPT: Grant =
     allow(&["kms:Decrypt"], &["kms:key/*"]).when(&[When::Ours, When::Via("secretsmanager")]);
-const ENCRYPT: Grant = allow(&["kms:Decrypt", "kms:GenerateDataKey"], &["kms:key/*"])
+pub(crate) const ENCRYPT: Grant = allow(&["kms:Decrypt", "kms:GenerateDataKey"], &["kms:key/*"])
     .when(&[When::Ours, When::Via("secretsmanager")]);
 
 /// The values of the stack's secrets.
-pub(super) const READ: Grant = allow(
+pub(crate) const READ: Grant = allow(
     &["secretsmanager:GetSecretValue"],
     &["secretsmanager:secret:{stack}/*"],
 );

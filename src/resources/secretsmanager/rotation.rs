@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::NOT_FOUND;
 use super::logins::{LOGINS, logins};
-use crate::permissions::{Calls, allow};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::lambda::{permission, schema};
 use crate::resources::{Cx, Found, Resource, Scope};
 
@@ -33,10 +33,30 @@ impl Resource for SecretRotation {
     const NEEDS: &'static [&'static str] =
         &["secret", "function-alias", "function-permission", "schema"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["secretsmanager:DescribeSecret"], &["secretsmanager:secret:{stack}/*"])],
-        create: &[allow(&["secretsmanager:RotateSecret"], &["secretsmanager:secret:{stack}/*"]), allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]), super::ENCRYPT],
-        update: &[allow(&["secretsmanager:RotateSecret"], &["secretsmanager:secret:{stack}/*"]), allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]), super::ENCRYPT],
-        delete: &[allow(&["secretsmanager:CancelRotateSecret"], &["secretsmanager:secret:{stack}/*"])],
+        find: &[allow(
+            &["secretsmanager:DescribeSecret"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
+        create: &[
+            allow(
+                &["secretsmanager:RotateSecret"],
+                &["secretsmanager:secret:{stack}/*"],
+            ),
+            allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]),
+            super::ENCRYPT,
+        ],
+        update: &[
+            allow(
+                &["secretsmanager:RotateSecret"],
+                &["secretsmanager:secret:{stack}/*"],
+            ),
+            allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]),
+            super::ENCRYPT,
+        ],
+        delete: &[allow(
+            &["secretsmanager:CancelRotateSecret"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
     };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::content::{self, DIGESTS};
 use super::observed::listed;
 use super::{NOT_FOUND, aws_name};
-use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::iam::{policy, role};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Stack;
@@ -26,10 +26,22 @@ impl Resource for SecretPolicy {
     const KIND: &'static str = "secret-policy";
     const NEEDS: &'static [&'static str] = &["secret"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["secretsmanager:GetResourcePolicy"], &["secretsmanager:secret:{stack}/*"])],
-        create: &[allow(&["secretsmanager:PutResourcePolicy"], &["secretsmanager:secret:{stack}/*"])],
-        update: &[allow(&["secretsmanager:PutResourcePolicy"], &["secretsmanager:secret:{stack}/*"])],
-        delete: &[allow(&["secretsmanager:DeleteResourcePolicy"], &["secretsmanager:secret:{stack}/*"])],
+        find: &[allow(
+            &["secretsmanager:GetResourcePolicy"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
+        create: &[allow(
+            &["secretsmanager:PutResourcePolicy"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
+        update: &[allow(
+            &["secretsmanager:PutResourcePolicy"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
+        delete: &[allow(
+            &["secretsmanager:DeleteResourcePolicy"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
     };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

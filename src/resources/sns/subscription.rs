@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::topic::NOT_FOUND;
 use super::topic_arn;
-use crate::permissions::{Calls, allow, ALL};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// What stands for a subscription's ARN until its address has confirmed it.

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::topic_arn;
-use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::iam::policy::{document, parse};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
@@ -33,9 +33,18 @@ impl Resource for Topic {
     const KIND: &'static str = "topic";
     const NEEDS: &'static [&'static str] = &["kms-key"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["sns:GetTopicAttributes", "sns:ListTagsForResource"], &["sns:{stack}-*"])],
-        create: &[allow(&["sns:CreateTopic", "sns:TagResource"], &["sns:{stack}-*"])],
-        update: &[allow(&["sns:SetTopicAttributes", "sns:TagResource"], &["sns:{stack}-*"])],
+        find: &[allow(
+            &["sns:GetTopicAttributes", "sns:ListTagsForResource"],
+            &["sns:{stack}-*"],
+        )],
+        create: &[allow(
+            &["sns:CreateTopic", "sns:TagResource"],
+            &["sns:{stack}-*"],
+        )],
+        update: &[allow(
+            &["sns:SetTopicAttributes", "sns:TagResource"],
+            &["sns:{stack}-*"],
+        )],
         delete: &[allow(&["sns:DeleteTopic"], &["sns:{stack}-*"])],
     };
     const INTERRUPTS: Option<&'static str> = Some("alarms' e-mails");

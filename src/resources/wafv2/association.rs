@@ -4,10 +4,10 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::{NOT_FOUND, settled};
-use crate::permissions::{Calls, allow};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::apigateway::stage_arns;
 use crate::resources::{Cx, Found, Resource, Scope};
 
@@ -21,10 +21,55 @@ impl Resource for WebAclAssociation {
     const KIND: &'static str = "web-acl-association";
     const NEEDS: &'static [&'static str] = &["stage", "web-acl"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["wafv2:GetWebACLForResource"], &["wafv2:regional/webacl/*/*", "apigateway:/restapis/*/stages/*"]), allow(&["wafv2:GetWebACL"], &["wafv2:regional/webacl/*/*"])],
-        create: &[allow(&["wafv2:AssociateWebACL"], &["wafv2:regional/webacl/{stack}-*/*", "apigateway:/restapis/*/stages/*"]), allow(&["apigateway:SetWebACL"], &["apigateway:/restapis/*/stages/*"]).ours()],
-        update: &[allow(&["wafv2:AssociateWebACL"], &["wafv2:regional/webacl/{stack}-*/*", "apigateway:/restapis/*/stages/*"]), allow(&["apigateway:SetWebACL"], &["apigateway:/restapis/*/stages/*"]).ours()],
-        delete: &[allow(&["wafv2:DisassociateWebACL"], &["apigateway:/restapis/*/stages/*"]), allow(&["apigateway:SetWebACL"], &["apigateway:/restapis/*/stages/*"]).ours()],
+        find: &[
+            allow(
+                &["wafv2:GetWebACLForResource"],
+                &[
+                    "wafv2:regional/webacl/*/*",
+                    "apigateway:/restapis/*/stages/*",
+                ],
+            ),
+            allow(&["wafv2:GetWebACL"], &["wafv2:regional/webacl/*/*"]),
+        ],
+        create: &[
+            allow(
+                &["wafv2:AssociateWebACL"],
+                &[
+                    "wafv2:regional/webacl/{stack}-*/*",
+                    "apigateway:/restapis/*/stages/*",
+                ],
+            ),
+            allow(
+                &["apigateway:SetWebACL"],
+                &["apigateway:/restapis/*/stages/*"],
+            )
+            .ours(),
+        ],
+        update: &[
+            allow(
+                &["wafv2:AssociateWebACL"],
+                &[
+                    "wafv2:regional/webacl/{stack}-*/*",
+                    "apigateway:/restapis/*/stages/*",
+                ],
+            ),
+            allow(
+                &["apigateway:SetWebACL"],
+                &["apigateway:/restapis/*/stages/*"],
+            )
+            .ours(),
+        ],
+        delete: &[
+            allow(
+                &["wafv2:DisassociateWebACL"],
+                &["apigateway:/restapis/*/stages/*"],
+            ),
+            allow(
+                &["apigateway:SetWebACL"],
+                &["apigateway:/restapis/*/stages/*"],
+            )
+            .ours(),
+        ],
     };
     const INTERRUPTS: Option<&'static str> = Some("the firewall's protection");
     /// A stage under a new name stands beside the old one for a while.

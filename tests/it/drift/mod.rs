@@ -169,7 +169,11 @@ impl Stage {
         let run = self.project.wmctl(&[arguments, &at].concat());
         if let Ok(path) = std::env::var("WMCTL_CALLS") {
             use std::io::Write;
-            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+            let mut file = std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)
+                .unwrap();
             for line in run.stderr.lines().filter(|line| line.contains(" → ")) {
                 writeln!(file, "{} {}", arguments[0], line.trim()).unwrap();
             }
