@@ -20,7 +20,7 @@ pub struct Statement {
 /// What the actions of a statement have in common: service, conditions, resources.
 type Group<'a> = (&'a str, Vec<When>, Vec<String>);
 
-/// The grants by service; what one grant allows on `a/*` is left out of another's `a/b`.
+/// The grants, one statement for each set of resources; what one grant allows on `a/*` is left out of another's `a/b`.
 pub fn statements(place: &Place<'_>, grants: &[&Grant]) -> Vec<Statement> {
     // By action and conditions: where.
     let mut allowed: BTreeMap<(&str, Vec<When>), BTreeSet<String>> = BTreeMap::new();
@@ -55,22 +55,13 @@ pub fn statements(place: &Place<'_>, grants: &[&Grant]) -> Vec<Statement> {
         let actions = grouped.entry((service, when.clone(), arns)).or_default();
         actions.insert((*action).to_owned());
     }
-    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     grouped
         .into_iter()
-        .map(|((service, when, resources), actions)| {
-            let name = sid(service, &when);
-            let number = numbers.entry(name.clone()).or_default();
-            *number += 1;
-            Statement {
-                sid: match *number {
-                    1 => name,
-                    n => format!("{name}{n}"),
-                },
-                actions,
-                resources,
-                when,
-            }
+        .map(|((service, when, resources), actions)| Statement {
+            sid: sid(service, &when),
+            actions,
+            resources,
+            when,
         })
         .collect()
 }

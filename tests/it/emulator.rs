@@ -16,6 +16,11 @@ pub struct Emulator {
 
 impl Emulator {
     pub fn ministack() -> Self {
+        Self::ministack_with(&[])
+    }
+
+    /// The same with settings of its own.
+    pub fn ministack_with(settings: &[(&str, &str)]) -> Self {
         let port = free_port();
         let state = tempfile::tempdir().unwrap();
         let mut command = Command::new(ministack());
@@ -24,7 +29,8 @@ impl Emulator {
             .env("GATEWAY_PORT", port.to_string())
             .env("IOT_MTLS_ENABLED", "0")
             .env("STATE_DIR", state.path())
-            .env("S3_DATA_DIR", state.path());
+            .env("S3_DATA_DIR", state.path())
+            .envs(settings.iter().copied());
         Self::start(command, port, state)
     }
 

@@ -19,6 +19,7 @@ mod local;
 mod network;
 mod operators;
 mod password_rotation;
+mod policy;
 mod project;
 #[path = "../support/mod.rs"]
 mod support;

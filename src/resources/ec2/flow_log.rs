@@ -42,6 +42,7 @@ impl Resource for FlowLog {
             allow(&["ec2:CreateFlowLogs"], &["ec2:vpc-flow-log/*"]).tagged(),
             allow(&["ec2:CreateFlowLogs"], &["ec2:vpc/*"]).ours(),
             super::TAG_NEW,
+            super::TAG,
             allow(
                 &["iam:PassRole"],
                 &["iam:role/wmctl/{stack}/{stack}-flow-logs"],

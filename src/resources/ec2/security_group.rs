@@ -41,6 +41,12 @@ impl Resource for SecurityGroup {
             allow(&["ec2:CreateSecurityGroup"], &["ec2:security-group/*"]).tagged(),
             allow(&["ec2:CreateSecurityGroup"], &["ec2:vpc/*"]).ours(),
             super::TAG_NEW,
+            // It comes with a rule that lets everything out.
+            allow(
+                &["ec2:RevokeSecurityGroupEgress"],
+                &["ec2:security-group/*"],
+            )
+            .ours(),
         ],
         update: &[super::TAG],
         delete: &[

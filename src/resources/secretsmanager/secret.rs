@@ -59,6 +59,7 @@ impl Resource for Secret {
                     "secretsmanager:CreateSecret",
                     "secretsmanager:DescribeSecret",
                     "secretsmanager:GetSecretValue",
+                    "secretsmanager:PutSecretValue",
                     "secretsmanager:RestoreSecret",
                     "secretsmanager:TagResource",
                     "secretsmanager:UntagResource",
@@ -73,6 +74,7 @@ impl Resource for Secret {
             allow(
                 &[
                     "secretsmanager:GetSecretValue",
+                    "secretsmanager:PutSecretValue",
                     "secretsmanager:TagResource",
                     "secretsmanager:UntagResource",
                     "secretsmanager:UpdateSecret",

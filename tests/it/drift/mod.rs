@@ -166,19 +166,7 @@ impl Stage {
             "--json",
             "--verbose",
         ];
-        let run = self.project.wmctl(&[arguments, &at].concat());
-        if let Ok(path) = std::env::var("WMCTL_CALLS") {
-            use std::io::Write;
-            let mut file = std::fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(path)
-                .unwrap();
-            for line in run.stderr.lines().filter(|line| line.contains(" → ")) {
-                writeln!(file, "{} {}", arguments[0], line.trim()).unwrap();
-            }
-        }
-        run
+        self.project.wmctl(&[arguments, &at].concat())
     }
 
     pub fn plan(&self) -> Value {
@@ -217,7 +205,7 @@ pub fn changed(plan: &Value) -> BTreeMap<String, (String, Vec<String>)> {
 }
 
 /// Rows that can be tried together: each object at most once.
-fn batches(rows: Vec<Drift>) -> Vec<Vec<Drift>> {
+pub fn batches(rows: Vec<Drift>) -> Vec<Vec<Drift>> {
     let mut batches: Vec<Vec<Drift>> = Vec::new();
     for row in rows {
         let touched = |other: &Drift| {

@@ -1,0 +1,253 @@
+//! The printed policies, enforced: by MiniStack where it knows what AWS knows, and by IAM's
+//! simulator, which `gate` stands for, in all they say.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use wmctl::aws::Aws;
+
+use super::gate::{Gate, texts};
+use crate::account::{connect, listing};
+use crate::drift::say;
+use crate::emulator::Emulator;
+use crate::lifecycle::{EVERYTHING, changes, runtime};
+use crate::project::{Project, Run, at};
+
+/// The account of an emulator's root.
+const ACCOUNT: &str = "000000000000";
+const USER: &str = "operator";
+
+/// Where MiniStack takes the resource of a call for `*`, or for another than AWS does. Conditions
+/// go with it: it knows no tags there.
+const NO_RESOURCES: &[&str] = &[
+    "cloudtrail",
+    "cloudwatch",
+    "ec2",
+    "events",
+    "iam",
+    "rds",
+    "wafv2",
+];
+/// Where it knows resources, and no tags of them.
+const NO_TAGS: &[&str] = &["apigateway"];
+/// What it checks in the place of other actions, and which.
+const MISNAMED: &[(&str, &str)] = &[
+    (
+        "lambda:CreateFunctionUrlConfig",
+        "ListFunctionUrlConfigs, DeleteFunctionUrlConfig",
+    ),
+    ("lambda:ListAliases", "GetAlias, UpdateAlias, DeleteAlias"),
+];
+
+/// A statement as MiniStack can judge it.
+fn judged(statement: &Value) -> Value {
+    let mut statement = statement.clone();
+    let action = texts(&statement["Action"]).remove(0);
+    let service = action.split(':').next().unwrap();
+    if NO_RESOURCES.contains(&service) {
+        statement["Resource"] = json!("*");
+    }
+    let alias = texts(&statement["Resource"])
+        .iter()
+        .any(|resource| resource.contains(":alias/"));
+    if alias {
+        // CreateAlias names its key otherwise.
+        statement["Resource"] = json!("*");
+    }
+    if NO_RESOURCES.contains(&service) || NO_TAGS.contains(&service) {
+        statement.as_object_mut().unwrap().remove("Condition");
+    }
+    statement
+}
+
+/// A user of an account whose policies are enforced.
+struct Operator {
+    project: Project,
+    root: Aws,
+    gate: Gate,
+    key: (String, String),
+    _emulator: Emulator,
+}
+
+impl Operator {
+    fn new() -> Self {
+        let emulator = Emulator::ministack_with(&[
+            ("AUTH", "true"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ]);
+        let gate = Gate::new(&emulator.url);
+        let (root, key) = runtime().block_on(async {
+            let root = connect(&emulator.url).await;
+            root.iam.create_user().user_name(USER).send().await.unwrap();
+            let key = root.iam.create_access_key().user_name(USER).send().await;
+            let key = key.unwrap().access_key.unwrap();
+            (root, (key.access_key_id, key.secret_access_key))
+        });
+        let project = Project::new();
+        project.share_build();
+        Self {
+            project,
+            root,
+            gate,
+            key,
+            _emulator: emulator,
+        }
+    }
+
+    fn policy(&self, more: &[&str]) -> Vec<Value> {
+        let arguments = [&["policy", "--account", ACCOUNT], more].concat();
+        let printed = self.project.wmctl(&arguments).ok().json();
+        let documents = match printed {
+            Value::Array(all) => all,
+            one => vec![one],
+        };
+        documents
+            .iter()
+            .flat_map(|document| document["Statement"].as_array().unwrap().clone())
+            .collect()
+    }
+
+    /// Gives the user these statements, and nothing else.
+    fn allow(&self, statements: &[Value]) {
+        self.gate.allow(statements.to_vec());
+        let mut judged: Vec<Value> = statements.iter().map(self::judged).collect();
+        judged.push(json!({
+            "Effect": "Allow",
+            "Action": MISNAMED.iter().map(|(action, _)| *action).collect::<Vec<_>>(),
+            "Resource": "*",
+        }));
+        let document = json!({"Version": "2012-10-17", "Statement": judged}).to_string();
+        runtime().block_on(async {
+            let put = self.root.iam.put_user_policy().user_name(USER);
+            let put = put.policy_name("wmctl").policy_document(document);
+            put.send().await.unwrap();
+        });
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        let (id, secret) = &self.key;
+        self.project.wmctl_with(
+            &[arguments, &at(&self.gate.url)].concat(),
+            &[("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)],
+        )
+    }
+
+    fn listing(&self) -> BTreeSet<String> {
+        runtime().block_on(listing(&self.root))
+    }
+}
+
+#[test]
+fn the_printed_policy_is_enough_and_the_one_to_read_changes_nothing() {
+    let operator = Operator::new();
+    let (full, reading) = (operator.policy(&[]), operator.policy(&["--read-only"]));
+    let before = operator.listing();
+
+    operator.allow(&reading);
+    operator.run(&["plan"]).ok();
+    operator.run(&["status"]).ok();
+    let refused = operator.run(&["up"]);
+    assert_eq!(refused.code, 5, "{}", refused.all());
+    assert_eq!(operator.listing(), before, "{}", refused.all());
+
+    operator.allow(&full);
+    operator.run(&["plan"]).ok();
+    operator.run(&["up"]).ok();
+    assert_eq!(changes(&operator.run(&["plan"]).ok()), 0);
+    operator.run(&["status"]).ok();
+    operator.run(&["rotate-keys"]).ok();
+    let audit = operator.run(&["audit"]).json();
+
+    operator.allow(&reading);
+    assert_eq!(changes(&operator.run(&["plan"]).ok()), 0);
+    operator.run(&["status"]).ok();
+    // It sees as much as who may change everything.
+    assert_eq!(operator.run(&["audit"]).json(), audit);
+    let made = operator.listing();
+    let refused = operator.run(&["down", "--allow-destroy", EVERYTHING]);
+    assert_eq!(refused.code, 5, "{}", refused.all());
+    assert_eq!(operator.listing(), made, "{}", refused.all());
+
+    operator.allow(&full);
+    operator.run(&["down", "--allow-destroy", EVERYTHING]).ok();
+    assert_eq!(operator.listing(), before);
+}
+
+/// Whether a run that has failed names one of these actions, and changed nothing.
+fn stopped(
+    operator: &Operator,
+    arguments: &[&str],
+    actions: &[String],
+    was: &BTreeSet<String>,
+) -> bool {
+    let run = operator.run(arguments);
+    if run.code == 0 || run.code == 7 {
+        return false;
+    }
+    let named = actions
+        .iter()
+        .any(|action| run.all().contains(action.as_str()));
+    assert!(named, "{actions:?} are lacking: {}", run.all());
+    assert_eq!(run.code, 5, "{actions:?}: {}", run.all());
+    assert_eq!(operator.listing(), *was, "{actions:?}: {}", run.all());
+    true
+}
+
+/// Statements that neither `up` nor `down` needs, and who does.
+const OTHERS: &[(&str, &[&str])] = &[];
+
+#[test]
+fn without_any_one_statement_a_run_stops_before_it_changes_anything() {
+    let operator = Operator::new();
+    let full = operator.policy(&[]);
+    let nothing = operator.listing();
+    let all_but = |left_out: usize| {
+        let mut rest = full.clone();
+        rest.remove(left_out);
+        rest
+    };
+    let mut open = Vec::new();
+    let mut first = 0;
+    for (index, statement) in full.iter().enumerate() {
+        operator.allow(&all_but(index));
+        if stopped(&operator, &["up"], &texts(&statement["Action"]), &nothing) {
+            first += 1;
+        } else {
+            // Nothing that `up` makes from nothing needs it, so that went through.
+            open.push(index);
+            operator.allow(&full);
+            operator.run(&["down", "--allow-destroy", EVERYTHING]).ok();
+        }
+    }
+    operator.allow(&full);
+    operator.run(&["up"]).ok();
+    let made = operator.listing();
+    let mut second = 0;
+    open.retain(|index| {
+        operator.allow(&all_but(*index));
+        let actions = texts(&full[*index]["Action"]);
+        for command in [
+            &["plan"][..],
+            &["down", "--allow-destroy", EVERYTHING],
+            &["rotate-keys"],
+        ] {
+            if stopped(&operator, command, &actions, &made) {
+                second += 1;
+                return false;
+            }
+            assert_eq!(operator.listing(), made, "{command:?} without {actions:?}");
+        }
+        true
+    });
+    let left: Vec<_> = open.iter().map(|index| full[*index].to_string()).collect();
+    say(&format!(
+        "policy: {} statements; `up` stops without {first}, other commands without {second}, {} are left",
+        full.len(),
+        left.len()
+    ));
+    assert!(
+        left.len() == OTHERS.len(),
+        "nothing stops without these: {left:#?}"
+    );
+}
