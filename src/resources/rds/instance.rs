@@ -80,8 +80,8 @@ impl Resource for Instance {
                 &[
                     "rds:db:{stack}",
                     "rds:og:default*",
-                    "rds:pg:{stack}*",
-                    "rds:subgrp:{stack}*",
+                    "rds:pg:{stack}-*",
+                    "rds:subgrp:{stack}",
                 ],
             ),
             allow(&["rds:AddTagsToResource"], &["rds:db:{stack}"]),
@@ -102,8 +102,8 @@ impl Resource for Instance {
                 &[
                     "rds:db:{stack}",
                     "rds:og:default*",
-                    "rds:pg:{stack}*",
-                    "rds:subgrp:{stack}*",
+                    "rds:pg:{stack}-*",
+                    "rds:subgrp:{stack}",
                 ],
             ),
             allow(&["rds:AddTagsToResource"], &["rds:db:{stack}"]),
@@ -121,8 +121,8 @@ impl Resource for Instance {
                 &[
                     "rds:db:{stack}",
                     "rds:og:default*",
-                    "rds:pg:{stack}*",
-                    "rds:subgrp:{stack}*",
+                    "rds:pg:{stack}-*",
+                    "rds:subgrp:{stack}",
                 ],
             ),
             allow(&["rds:DeleteDBInstance"], &["rds:db:{stack}"]),

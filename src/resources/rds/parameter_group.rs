@@ -34,7 +34,7 @@ impl Resource for ParameterGroup {
         find: &[
             allow(
                 &["rds:DescribeDBParameterGroups", "rds:ListTagsForResource"],
-                &["rds:pg:{stack}*"],
+                &["rds:pg:{stack}-*"],
             ),
             allow(&["rds:DescribeDBParameters"], &["rds:pg:*"]),
         ],
@@ -45,7 +45,7 @@ impl Resource for ParameterGroup {
                 "rds:ModifyDBParameterGroup",
                 "rds:ResetDBParameterGroup",
             ],
-            &["rds:pg:{stack}*"],
+            &["rds:pg:{stack}-*"],
         )],
         update: &[allow(
             &[
@@ -53,9 +53,12 @@ impl Resource for ParameterGroup {
                 "rds:ModifyDBParameterGroup",
                 "rds:ResetDBParameterGroup",
             ],
-            &["rds:pg:{stack}*"],
+            &["rds:pg:{stack}-*"],
         )],
-        delete: &[allow(&["rds:DeleteDBParameterGroup"], &["rds:pg:{stack}*"])],
+        delete: &[allow(
+            &["rds:DeleteDBParameterGroup"],
+            &["rds:pg:{stack}-*"],
+        )],
     };
     const SUPERSEDED: bool = true;
 

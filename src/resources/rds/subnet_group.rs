@@ -30,7 +30,7 @@ impl Resource for SubnetGroup {
     const CALLS: Calls = Calls {
         find: &[allow(
             &["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"],
-            &["rds:subgrp:{stack}*"],
+            &["rds:subgrp:{stack}"],
         )],
         create: &[
             allow(
@@ -39,18 +39,15 @@ impl Resource for SubnetGroup {
                     "rds:CreateDBSubnetGroup",
                     "rds:ModifyDBSubnetGroup",
                 ],
-                &["rds:subgrp:{stack}*"],
+                &["rds:subgrp:{stack}"],
             ),
             super::SERVICE_ROLE,
         ],
         update: &[allow(
             &["rds:AddTagsToResource", "rds:ModifyDBSubnetGroup"],
-            &["rds:subgrp:{stack}*"],
+            &["rds:subgrp:{stack}"],
         )],
-        delete: &[allow(
-            &["rds:DeleteDBSubnetGroup"],
-            &["rds:subgrp:{stack}*"],
-        )],
+        delete: &[allow(&["rds:DeleteDBSubnetGroup"], &["rds:subgrp:{stack}"])],
     };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

@@ -25,8 +25,8 @@ impl Resource for Subscription {
     const KIND: &'static str = "topic-subscription";
     const NEEDS: &'static [&'static str] = &["topic"];
     const CALLS: Calls = Calls {
-        find: &[allow(&["sns:ListSubscriptionsByTopic"], &["sns:{stack}-*"])],
-        create: &[allow(&["sns:Subscribe"], &["sns:{stack}-*"])],
+        find: &[allow(&["sns:ListSubscriptionsByTopic"], &["sns:{stack}"])],
+        create: &[allow(&["sns:Subscribe"], &["sns:{stack}"])],
         update: &[],
         delete: &[allow(&["sns:Unsubscribe"], ALL)],
     };

@@ -35,17 +35,17 @@ impl Resource for Topic {
     const CALLS: Calls = Calls {
         find: &[allow(
             &["sns:GetTopicAttributes", "sns:ListTagsForResource"],
-            &["sns:{stack}-*"],
+            &["sns:{stack}"],
         )],
         create: &[allow(
             &["sns:CreateTopic", "sns:TagResource"],
-            &["sns:{stack}-*"],
+            &["sns:{stack}"],
         )],
         update: &[allow(
             &["sns:SetTopicAttributes", "sns:TagResource"],
-            &["sns:{stack}-*"],
+            &["sns:{stack}"],
         )],
-        delete: &[allow(&["sns:DeleteTopic"], &["sns:{stack}-*"])],
+        delete: &[allow(&["sns:DeleteTopic"], &["sns:{stack}"])],
     };
     const INTERRUPTS: Option<&'static str> = Some("alarms' e-mails");
 

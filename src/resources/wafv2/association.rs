@@ -35,7 +35,7 @@ impl Resource for WebAclAssociation {
             allow(
                 &["wafv2:AssociateWebACL"],
                 &[
-                    "wafv2:regional/webacl/{stack}-*/*",
+                    "wafv2:regional/webacl/{stack}/*",
                     "apigateway:/restapis/*/stages/*",
                 ],
             ),
@@ -49,7 +49,7 @@ impl Resource for WebAclAssociation {
             allow(
                 &["wafv2:AssociateWebACL"],
                 &[
-                    "wafv2:regional/webacl/{stack}-*/*",
+                    "wafv2:regional/webacl/{stack}/*",
                     "apigateway:/restapis/*/stages/*",
                 ],
             ),

@@ -30,12 +30,12 @@ impl Resource for WebAclLogging {
     const CALLS: Calls = Calls {
         find: &[allow(
             &["wafv2:GetLoggingConfiguration"],
-            &["wafv2:regional/webacl/{stack}-*/*"],
+            &["wafv2:regional/webacl/{stack}/*"],
         )],
         create: &[
             allow(
                 &["wafv2:PutLoggingConfiguration"],
-                &["wafv2:regional/webacl/{stack}-*/*"],
+                &["wafv2:regional/webacl/{stack}/*"],
             ),
             allow(
                 &[
@@ -55,7 +55,7 @@ impl Resource for WebAclLogging {
         update: &[
             allow(
                 &["wafv2:PutLoggingConfiguration"],
-                &["wafv2:regional/webacl/{stack}-*/*"],
+                &["wafv2:regional/webacl/{stack}/*"],
             ),
             allow(
                 &[
@@ -75,7 +75,7 @@ impl Resource for WebAclLogging {
         delete: &[
             allow(
                 &["wafv2:DeleteLoggingConfiguration"],
-                &["wafv2:regional/webacl/{stack}-*/*"],
+                &["wafv2:regional/webacl/{stack}/*"],
             ),
             allow(&["logs:DeleteLogDelivery"], ALL),
         ],

@@ -35,38 +35,32 @@ impl Resource for WebAcl {
             allow(&["wafv2:ListWebACLs"], ALL),
             allow(
                 &["wafv2:GetWebACL", "wafv2:ListTagsForResource"],
-                &["wafv2:regional/webacl/{stack}-*/*"],
+                &["wafv2:regional/webacl/{stack}/*"],
             ),
         ],
         create: &[
             allow(
                 &["wafv2:CreateWebACL", "wafv2:UpdateWebACL"],
                 &[
-                    "wafv2:regional/webacl/{stack}-*/*",
+                    "wafv2:regional/webacl/{stack}/*",
                     "wafv2:regional/managedruleset/*/*",
                 ],
             ),
-            allow(
-                &["wafv2:TagResource"],
-                &["wafv2:regional/webacl/{stack}-*/*"],
-            ),
+            allow(&["wafv2:TagResource"], &["wafv2:regional/webacl/{stack}/*"]),
         ],
         update: &[
             allow(
                 &["wafv2:UpdateWebACL"],
                 &[
-                    "wafv2:regional/webacl/{stack}-*/*",
+                    "wafv2:regional/webacl/{stack}/*",
                     "wafv2:regional/managedruleset/*/*",
                 ],
             ),
-            allow(
-                &["wafv2:TagResource"],
-                &["wafv2:regional/webacl/{stack}-*/*"],
-            ),
+            allow(&["wafv2:TagResource"], &["wafv2:regional/webacl/{stack}/*"]),
         ],
         delete: &[allow(
             &["wafv2:DeleteWebACL"],
-            &["wafv2:regional/webacl/{stack}-*/*"],
+            &["wafv2:regional/webacl/{stack}/*"],
         )],
     };
     const SUPERSEDED: bool = true;

@@ -39,25 +39,36 @@ const MISNAMED: &[(&str, &str)] = &[
     ("lambda:ListAliases", "GetAlias, UpdateAlias, DeleteAlias"),
 ];
 
+/// Actions whose resource it does not find in the call.
+const NAMELESS: &[&str] = &[
+    "lambda:CreateFunction",
+    "sns:ListTagsForResource",
+    "sns:TagResource",
+];
+
 /// A statement as MiniStack can judge it.
-fn judged(statement: &Value) -> Value {
+fn judged(statement: &Value) -> Vec<Value> {
     let mut statement = statement.clone();
-    let action = texts(&statement["Action"]).remove(0);
-    let service = action.split(':').next().unwrap();
-    if NO_RESOURCES.contains(&service) {
-        statement["Resource"] = json!("*");
-    }
-    let alias = texts(&statement["Resource"])
+    let actions = texts(&statement["Action"]);
+    let service = actions[0].split(':').next().unwrap();
+    let nameless = actions
         .iter()
-        .any(|resource| resource.contains(":alias/"));
-    if alias {
-        // CreateAlias names its key otherwise.
+        .filter(|action| NAMELESS.contains(&action.as_str()));
+    let nameless: Vec<&String> = nameless.collect();
+    // An alias is a resource there, and on AWS the key behind it; and CreateAlias names its own
+    // otherwise.
+    let aliased = service == "kms" && statement.get("Condition").is_none();
+    if NO_RESOURCES.contains(&service) || aliased {
         statement["Resource"] = json!("*");
     }
     if NO_RESOURCES.contains(&service) || NO_TAGS.contains(&service) {
         statement.as_object_mut().unwrap().remove("Condition");
     }
-    statement
+    let mut judged = vec![statement];
+    if !nameless.is_empty() {
+        judged.push(json!({"Effect": "Allow", "Action": nameless, "Resource": "*"}));
+    }
+    judged
 }
 
 /// A user of an account whose policies are enforced.
@@ -111,7 +122,7 @@ impl Operator {
     /// Gives the user these statements, and nothing else.
     fn allow(&self, statements: &[Value]) {
         self.gate.allow(statements.to_vec());
-        let mut judged: Vec<Value> = statements.iter().map(self::judged).collect();
+        let mut judged: Vec<Value> = statements.iter().flat_map(judged).collect();
         judged.push(json!({
             "Effect": "Allow",
             "Action": MISNAMED.iter().map(|(action, _)| *action).collect::<Vec<_>>(),

@@ -60,6 +60,7 @@ impl Shared {
             let reply = if name == "iam SimulatePrincipalPolicy" {
                 self.simulate(&bytes)
             } else {
+                let bytes = over_tls(&bytes);
                 wire::exchange(&mut upstream, &bytes).unwrap_or_else(|_| {
                     // It had closed the connection meanwhile.
                     upstream = TcpStream::connect(self.upstream).unwrap();
@@ -135,6 +136,13 @@ impl Shared {
         )
         .into_bytes()
     }
+}
+
+/// As a proxy passes on what came to it over TLS: buckets refuse everything else.
+fn over_tls(request: &[u8]) -> Vec<u8> {
+    let line = request.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let (line, rest) = request.split_at(line);
+    [line, b"x-forwarded-proto: https\r\n", rest].concat()
 }
 
 /// Each key of each operator has one of the values; `IfExists` holds without the key, too.
