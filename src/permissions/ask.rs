@@ -21,13 +21,15 @@ pub const ASKS: &[Grant] = &[allow(
     &["iam:role/*", "iam:user/*"],
 )];
 
-/// What a plan's steps need beside what has been read already.
+/// What a plan's steps need. What finds an object is asked for, too: where there is none yet, not
+/// all of it has been called.
 pub fn needed(kinds: &Kinds, plan: &Plan) -> Vec<&'static Grant> {
     let mut needed: Vec<&Grant> = Vec::new();
     for step in plan.changes() {
         let Some(calls) = kinds.get(&step.id.kind).map(Kind::calls) else {
             continue;
         };
+        needed.extend(calls.find);
         match step.action {
             Action::Keep => {}
             Action::Create | Action::Supersede => needed.extend(calls.create),
@@ -175,4 +177,131 @@ fn lacking(result: &EvaluationResult) -> Vec<String> {
         one.eval_resource_decision.as_str() != "allowed" && one.missing_context_values().is_empty()
     });
     denied.map(|one| on(&one.eval_resource_name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::scripted::{Scene, Script};
+    use crate::config::Config;
+
+    const SIMULATE: &str = "SimulatePrincipalPolicy";
+    const VPC: Grant = allow(&["ec2:CreateVpc"], &["ec2:vpc/*"]).tagged();
+
+    async fn asked(scene: &Scene, needed: &[&Grant]) -> Result<()> {
+        let config: Config =
+            toml::from_str("[stack]\nname = \"chat\"\nregion = \"us-east-1\"").unwrap();
+        let place = Place {
+            stack: &scene.stack,
+            config: &config,
+        };
+        ask(&scene.aws, &place, needed, &scene.events).await
+    }
+
+    fn answer(results: &str) -> String {
+        format!(
+            "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><IsTruncated>false\
+             </IsTruncated><EvaluationResults>{results}</EvaluationResults>\
+             </SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
+        )
+    }
+
+    fn result(decision: &str, more: &str) -> String {
+        format!(
+            "<member><EvalActionName>ec2:CreateVpc</EvalActionName><EvalResourceName>arn:vpc\
+             </EvalResourceName><EvalDecision>{decision}</EvalDecision>{more}</member>"
+        )
+    }
+
+    #[tokio::test]
+    async fn iam_is_asked_for_the_caller_on_an_object_with_the_tags_that_it_will_have() {
+        let script = Script::new().answer(SIMULATE, answer(&result("allowed", "")));
+        let scene = Scene::new("vpc/main", script);
+        asked(&scene, &[&VPC]).await.unwrap();
+        let body = scene.script.bodies(SIMULATE).remove(0);
+        for part in [
+            "PolicySourceArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Auser%2Foperator",
+            "ActionNames.member.1=ec2%3ACreateVpc",
+            "ResourceArns.member.1=arn%3Aaws%3Aec2%3Aus-east-1%3A111122223333%3Avpc%2Fany",
+            "ContextKeyName=aws%3ARequestedRegion",
+            "ContextKeyName=aws%3ARequestTag%2Fwmctl%3Astack",
+            "ContextKeyValues.member.1=chat",
+        ] {
+            assert!(body.contains(part), "{part} is not in {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_lacking_is_named_and_nothing_is_changed() {
+        for denial in [
+            result("implicitDeny", ""),
+            result(
+                "explicitDeny",
+                "<ResourceSpecificResults><member><EvalResourceName>arn:vpc</EvalResourceName>\
+                 <EvalResourceDecision>explicitDeny</EvalResourceDecision></member>\
+                 </ResourceSpecificResults>",
+            ),
+        ] {
+            let scene = Scene::new("vpc/main", Script::new().answer(SIMULATE, answer(&denial)));
+            let error = asked(&scene, &[&VPC]).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Access);
+            assert_eq!(
+                error.message,
+                "arn:aws:iam::111122223333:user/operator lacks permissions that this takes; \
+                 nothing was changed:\n  ec2:CreateVpc on arn:vpc"
+            );
+            assert!(error.hints[0].contains("`wmctl policy`"));
+            assert_eq!(scene.script.calls(), [SIMULATE]);
+        }
+    }
+
+    /// A policy may ask for a second factor or an address, which no simulation is told.
+    #[tokio::test]
+    async fn what_rests_on_something_untold_is_left_to_the_call() {
+        let untold = "<MissingContextValues><member>aws:MultiFactorAuthPresent</member>\
+                      </MissingContextValues>";
+        let script = Script::new().answer(SIMULATE, answer(&result("implicitDeny", untold)));
+        let scene = Scene::new("vpc/main", script);
+        asked(&scene, &[&VPC]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_may_not_ask_goes_on_without() {
+        let script = Script::new().refuse(SIMULATE, 403, "AccessDenied", "no");
+        asked(&Scene::new("vpc/main", script), &[&VPC])
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_session_is_asked_for_by_its_role_with_the_path_that_it_has() {
+        let role = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/Operators";
+        let script = Script::new()
+            .answer(
+                "GetRole",
+                format!(
+                    "<GetRoleResponse><GetRoleResult><Role><Path>/</Path>\
+                     <RoleName>Operators</RoleName><RoleId>A</RoleId><Arn>{role}</Arn>\
+                     <CreateDate>2026-01-31T12:00:00Z</CreateDate></Role></GetRoleResult>\
+                     </GetRoleResponse>"
+                ),
+            )
+            .answer(SIMULATE, answer(&result("allowed", "")));
+        let mut scene = Scene::new("vpc/main", script);
+        scene.aws.caller =
+            "arn:aws:sts::111122223333:assumed-role/Operators/ada@example.com".to_owned();
+        asked(&scene, &[&VPC]).await.unwrap();
+        assert_eq!(scene.script.calls(), ["GetRole", SIMULATE]);
+        let body = scene.script.bodies(SIMULATE).remove(0);
+        assert!(body.contains("sso.amazonaws.com%2FOperators"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn the_root_of_an_account_need_not_ask_and_neither_need_who_changes_nothing() {
+        let mut scene = Scene::new("vpc/main", Script::new());
+        asked(&scene, &[]).await.unwrap();
+        scene.aws.caller = "arn:aws:iam::111122223333:root".to_owned();
+        asked(&scene, &[&VPC]).await.unwrap();
+        assert!(scene.script.calls().is_empty());
+    }
 }

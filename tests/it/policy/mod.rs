@@ -221,10 +221,11 @@ fn each_call_is_declared_and_each_declared_call_is_made() {
         watched.run(&["rotate-keys", "--status"]).ok();
         watched.run(&["rotate-secrets", "--status"]).ok();
         watched.run(&["rollback", "--list"]).ok();
+        watched.run(&["down", "--allow-destroy", EVERYTHING]).ok();
         if which == Which::MiniStack {
+            watched.run(&["up"]).ok();
             watched.mend(which, &up);
         }
-        watched.run(&["down", "--allow-destroy", EVERYTHING]).ok();
         made.extend(watched.made.into_inner());
     }
     let undeclared: Vec<_> = made
