@@ -40,9 +40,14 @@ pub const TABLE: &[Gap] = &[
     (MiniStack, "vpc-endpoint", "policy", "not stored"),
     (MiniStack, "vpc-endpoint", "private_dns", "not stored"),
     (Moto, "api-key", "tags", LATE_TAGS),
+    (Moto, "bucket", "versioned", "answered in another shape"),
     (Moto, "deployment", "routes", "no summary of the API"),
     (Moto, "function", "log_group", "not stored"),
     (Moto, "function", "urls", "not listed"),
+    (Moto, "metric-filter", "metric", TWICE),
+    (Moto, "metric-filter", "namespace", TWICE),
+    (Moto, "metric-filter", "pattern", TWICE),
+    (Moto, "metric-filter", "value", TWICE),
     (Moto, "rest-api", "endpoint_access", "not stored"),
     (Moto, "rest-api", "security_policy", "not stored"),
     (Moto, "rest-api", "tags", LATE_TAGS),
@@ -52,6 +57,7 @@ pub const TABLE: &[Gap] = &[
 ];
 
 const LATE_TAGS: &str = "kept as they were at creation";
+const TWICE: &str = "a change is kept beside what was there";
 const NO_STEPS: &str = "a rotation by schedule calls no function there";
 const LOST_ALARM: &str = "left out of the answer in the query protocol";
 

@@ -81,6 +81,7 @@ pub const REACH: &[Check] = &[
         standards: &["FSBP RDS.23"],
         severity: Severity::Low,
         held_by: &[("db-instance", "port")],
+        mend: "",
         judge: |facts| {
             databases(facts, |db| {
                 if db.port == 3306 {

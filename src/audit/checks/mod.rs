@@ -14,6 +14,8 @@ pub(super) mod policies;
 mod roles;
 mod secrets;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod trails;
 
 use super::facts::Read;

@@ -53,6 +53,13 @@ async fn function(aws: &Aws, name: &str) -> Result<Option<Function>> {
         .unwrap_or_else(|| FunctionConfiguration::builder().build());
     let vpc = found.vpc_config;
     let vpc = vpc.as_ref();
+    let subnets = vpc.map(|vpc| vpc.subnet_ids().to_vec());
+    let subnets = subnets.unwrap_or_default();
+    let vpc_id = match subnets.first() {
+        // moto tells one VPC for all functions.
+        Some(subnet) if aws.emulator == Some(Emulator::Moto) => vpc_of(aws, subnet).await?,
+        _ => vpc.and_then(|vpc| vpc.vpc_id.clone()),
+    };
     Ok(Some(Function {
         name: found.function_name.unwrap_or_default(),
         arn: found.function_arn.unwrap_or_default(),
@@ -68,10 +75,8 @@ async fn function(aws: &Aws, name: &str) -> Result<Option<Function>> {
             .into_iter()
             .collect(),
         kms_key: found.kms_key_arn.filter(|key| !key.is_empty()),
-        vpc: vpc
-            .and_then(|vpc| vpc.vpc_id.clone())
-            .filter(|id| !id.is_empty()),
-        subnets: vpc.map(|vpc| vpc.subnet_ids().to_vec()).unwrap_or_default(),
+        vpc: vpc_id.filter(|id| !id.is_empty()),
+        subnets,
         groups: vpc
             .map(|vpc| vpc.security_group_ids().to_vec())
             .unwrap_or_default(),
@@ -84,6 +89,14 @@ async fn function(aws: &Aws, name: &str) -> Result<Option<Function>> {
         urls: urls(aws, name).await,
         policy: merged(policies.into_iter().chain([policy])),
     }))
+}
+
+async fn vpc_of(aws: &Aws, subnet: &str) -> Result<Option<String>> {
+    let call = aws.ec2.describe_subnets().subnet_ids(subnet);
+    let answer = call.send().await.during("DescribeSubnets", subnet);
+    let found = answer.unless(&["InvalidSubnetID.NotFound"])?;
+    let subnet = found.and_then(|answer| answer.subnets.unwrap_or_default().into_iter().next());
+    Ok(subnet.and_then(|subnet| subnet.vpc_id))
 }
 
 /// One document with the statements of all.

@@ -11,7 +11,7 @@ use aws_sdk_s3::types::{
 use serde_json::Value;
 
 use super::bucket::{Bucket, Lifecycle};
-use crate::aws::{Aws, During, Optional};
+use crate::aws::{Aws, During, Emulator, Optional};
 use crate::error::{Error, Result};
 use crate::resources::Cx;
 use crate::resources::iam::policy;
@@ -49,8 +49,13 @@ pub async fn read(aws: &Aws, bucket: &str) -> Result<Bucket> {
             answer.unless(&["NoSuchPublicAccessBlockConfiguration"])
         },
         async {
+            // moto's answer has a root that the SDK does not take.
+            if aws.emulator == Some(Emulator::Moto) {
+                return Ok(None);
+            }
             let call = s3.get_bucket_versioning().bucket(bucket);
-            call.send().await.during("GetBucketVersioning", bucket)
+            let answer = call.send().await.during("GetBucketVersioning", bucket);
+            answer.map(Some)
         },
         async {
             let call = s3.get_bucket_encryption().bucket(bucket);
@@ -88,7 +93,8 @@ pub async fn read(aws: &Aws, bucket: &str) -> Result<Bucket> {
             rule.object_ownership.as_str().to_owned()
         }),
         private: private.is_some_and(|locks| is_closed(&locks)),
-        versioned: versioning.status == Some(BucketVersioningStatus::Enabled),
+        versioned: versioning
+            .is_none_or(|answer| answer.status == Some(BucketVersioningStatus::Enabled)),
         kms_key: by_default.and_then(|default| default.kms_master_key_id),
         policy: policy.map_or(Value::Null, |text| policy::parse(&text)),
         lifecycle: observed(

@@ -241,6 +241,13 @@ fn declared(account: &Account) -> BTreeSet<(String, String)> {
     fields
 }
 
+/// Whether the emulator has nothing of the kind.
+pub fn missing(which: Which, kind: &str) -> bool {
+    wmctl::gaps::MISSING
+        .iter()
+        .any(|(emulator, of, _)| *emulator == which && *of == kind)
+}
+
 pub fn hidden(which: Which, kind: &str, field: &str) -> bool {
     wmctl::gaps::TABLE
         .iter()
@@ -289,7 +296,10 @@ fn drifts(emulator: Emulator, which: Which) {
     assert!(uncovered.is_empty(), "no row changes these: {uncovered:#?}");
 
     let mut tried = 0;
-    rows.retain(|row| on(row.except, which) && !hidden(which, &kind(row.id), row.field));
+    rows.retain(|row| {
+        let kind = kind(row.id);
+        on(row.except, which) && !missing(which, &kind) && !hidden(which, &kind, row.field)
+    });
     for batch in batches(rows) {
         for row in &batch {
             runtime.block_on((row.deed)(&account));

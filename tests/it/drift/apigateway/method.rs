@@ -54,6 +54,7 @@ pub fn rows() -> Vec<Drift> {
                 let call = call.http_method("OPTIONS").r#type(IntegrationType::Http);
                 let call = call.integration_http_method("POST");
                 call.uri("http://example.com").send().await.unwrap();
+                fill(a).await;
             })
         }),
         drift("preflight/chatbot", "headers", |a| {
@@ -79,17 +80,31 @@ async fn preflight(account: &Account, authorization: &str, key: bool) {
     call.authorization_type(authorization).send().await.unwrap();
     integration(account, "OPTIONS", IntegrationType::Mock, "x").await;
     let mut declared = gateway.put_method_response();
-    let mut filled = gateway.put_integration_response();
-    let headers = account.values["preflight/chatbot"]["headers"].as_object();
-    for (name, value) in headers.unwrap() {
+    for name in headers(account).keys() {
         let name = format!("method.response.header.{name}");
-        declared = declared.response_parameters(&name, false);
-        filled = filled.response_parameters(name, value.as_str().unwrap());
+        declared = declared.response_parameters(name, false);
     }
     let call = declared.rest_api_id(api).resource_id(path);
     let call = call.http_method("OPTIONS").status_code("204");
     call.send().await.unwrap();
-    let call = filled.rest_api_id(api).resource_id(path);
+    fill(account).await;
+}
+
+fn headers(account: &Account) -> &serde_json::Map<String, serde_json::Value> {
+    let headers = account.values["preflight/chatbot"]["headers"].as_object();
+    headers.unwrap()
+}
+
+/// The headers' values, which go where an integration is put anew.
+async fn fill(account: &Account) {
+    let (gateway, api) = (&account.aws.apigateway, account.id("rest-api/main"));
+    let mut filled = gateway.put_integration_response();
+    for (name, value) in headers(account) {
+        let name = format!("method.response.header.{name}");
+        filled = filled.response_parameters(name, value.as_str().unwrap());
+    }
+    let call = filled.rest_api_id(api);
+    let call = call.resource_id(account.id("api-resource/chatbot"));
     let call = call.http_method("OPTIONS").status_code("204");
     call.send().await.unwrap();
 }

@@ -1,0 +1,172 @@
+//! The checks that no emulator can be made to fail: each on facts that are right but for one.
+
+use super::all;
+use crate::audit::facts::{
+    ApiKey, Database, Facts, Gateway, Key, LogGroup, Read, Secret, Snapshot, Topic,
+};
+use crate::audit::{Finding, Verdict};
+
+const DAY: i64 = 24 * 60 * 60;
+
+fn facts() -> Facts {
+    Facts {
+        now: 1000 * DAY,
+        gateway: Read::Known(Gateway {
+            security_policy: Some("TLS_1_2".to_owned()),
+            keys: vec![ApiKey {
+                name: "chatbot".to_owned(),
+                enabled: true,
+                created: 910 * DAY,
+            }],
+            ..Gateway::default()
+        }),
+        databases: Read::Known(vec![Database {
+            encrypted: true,
+            kms_key: Some("arn:key".to_owned()),
+            multi_az: true,
+            admin: "keeper".to_owned(),
+            monitoring_s: 60,
+            subnets: vec!["subnet-a".to_owned()],
+            parameters_applied: "in-sync".to_owned(),
+            snapshots: Read::Known(vec![Snapshot {
+                id: "last".to_owned(),
+                encrypted: true,
+                public: false,
+            }]),
+            ..Database::default()
+        }]),
+        secrets: Read::Known(vec![Secret {
+            changed: 910 * DAY,
+            ..Secret::default()
+        }]),
+        keys: Read::Known(vec![Key {
+            ours: true,
+            ..Key::default()
+        }]),
+        log_groups: Read::Known(vec![LogGroup {
+            exists: true,
+            kms_key: Some("arn:key".to_owned()),
+            ..LogGroup::default()
+        }]),
+        topics: Read::Known(vec![Topic {
+            confirmed: 1,
+            ..Topic::default()
+        }]),
+        ..Facts::default()
+    }
+}
+
+fn verdicts(id: &str, facts: &Facts) -> Vec<Verdict> {
+    let check = all().into_iter().find(|check| check.id == id).unwrap();
+    let findings = (check.judge)(facts).into_iter();
+    findings.map(|finding: Finding| finding.verdict).collect()
+}
+
+fn change<T>(read: &mut Read<Vec<T>>, change: impl FnOnce(&mut T)) {
+    let Read::Known(values) = read else {
+        panic!("not known");
+    };
+    change(&mut values[0]);
+}
+
+fn database(facts: &mut Facts, to: impl FnOnce(&mut Database)) {
+    change(&mut facts.databases, to);
+}
+
+fn snapshot(facts: &mut Facts, to: impl FnOnce(&mut Snapshot)) {
+    database(facts, |database| change(&mut database.snapshots, to));
+}
+
+fn gateway(facts: &mut Facts, to: impl FnOnce(&mut Gateway)) {
+    let Read::Known(gateway) = &mut facts.gateway else {
+        panic!("not known");
+    };
+    to(gateway);
+}
+
+type Case = (&'static str, fn(&mut Facts));
+
+const CASES: &[Case] = &[
+    ("api-key-age", |facts| {
+        gateway(facts, |api| api.keys[0].created -= DAY);
+    }),
+    ("api-tls", |facts| {
+        gateway(facts, |api| api.security_policy = None);
+    }),
+    ("api-tls", |facts| {
+        gateway(facts, |api| {
+            api.security_policy = Some("TLS_1_0".to_owned());
+        });
+    }),
+    ("database-admin-name", |facts| {
+        database(facts, |database| "Admin".clone_into(&mut database.admin));
+    }),
+    ("database-encrypted", |facts| {
+        database(facts, |database| database.encrypted = false);
+    }),
+    ("database-monitoring", |facts| {
+        database(facts, |database| database.monitoring_s = 0);
+    }),
+    ("database-multi-az", |facts| {
+        database(facts, |database| database.multi_az = false);
+    }),
+    ("database-parameters", |facts| {
+        database(facts, |database| {
+            "pending-reboot".clone_into(&mut database.parameters_applied);
+        });
+    }),
+    ("database-vpc", |facts| {
+        database(facts, |database| database.subnets.clear());
+    }),
+    ("key-region", |facts| {
+        change(&mut facts.keys, |key| key.multi_region = true);
+    }),
+    ("log-encryption", |facts| {
+        change(&mut facts.log_groups, |group| group.kms_key = None);
+    }),
+    ("secret-age", |facts| {
+        change(&mut facts.secrets, |secret| secret.changed -= DAY);
+    }),
+    ("snapshots-encrypted", |facts| {
+        snapshot(facts, |snapshot| snapshot.encrypted = false);
+    }),
+    ("snapshots-private", |facts| {
+        snapshot(facts, |snapshot| snapshot.public = true);
+    }),
+    ("topic-heard", |facts| {
+        change(&mut facts.topics, |topic| topic.confirmed = 0);
+    }),
+];
+
+#[test]
+fn what_no_emulator_shows_passes_where_it_is_right_and_fails_where_it_is_not() {
+    for (id, weaken) in CASES {
+        let mut facts = facts();
+        assert_eq!(verdicts(id, &facts), [Verdict::Pass], "{id}");
+        weaken(&mut facts);
+        let found = verdicts(id, &facts);
+        assert!(
+            matches!(found[..], [Verdict::Fail { .. }]),
+            "{id}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn what_was_not_read_is_no_pass() {
+    let unread = Facts {
+        databases: Read::Unread("refused".to_owned()),
+        ..Facts::default()
+    };
+    for id in [
+        "database-encrypted",
+        "database-private",
+        "snapshots-private",
+    ] {
+        let found = verdicts(id, &unread);
+        assert!(
+            matches!(found[..], [Verdict::Unchecked { .. }]),
+            "{id}: {found:?}"
+        );
+    }
+}
