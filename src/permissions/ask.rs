@@ -138,11 +138,14 @@ fn examples(resources: &[String]) -> Vec<String> {
 /// What the calls will carry, and where they go: policies of others' may ask for that.
 fn context(stack: &Stack, when: &[When]) -> Vec<ContextEntry> {
     let mut keys = vec![("aws:RequestedRegion".to_owned(), vec![stack.region.clone()])];
-    keys.extend(when.iter().flat_map(|when| when.keys(stack)));
+    // What nobody has claimed has no tags.
+    let told = when.iter().filter(|when| **when != When::Unclaimed);
+    keys.extend(told.flat_map(|when| when.keys(stack)));
     keys.into_iter()
         .map(|(key, mut values)| {
             // A call has one of the values; which one makes no difference to us.
             values.truncate(1);
+            let values = examples(&values);
             let kind = match key.as_str() {
                 "kms:GrantIsForAWSResource" => ContextKeyTypeEnum::Boolean,
                 _ => ContextKeyTypeEnum::String,

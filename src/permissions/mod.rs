@@ -40,6 +40,8 @@ pub enum When {
     PassedTo(&'static str),
     /// The service-linked role is this service's.
     LinkedTo(&'static str),
+    /// What is decrypted or encrypted is one of the stack's secrets.
+    OfSecrets,
     /// This service makes the call for the operator.
     Via(&'static str),
     /// The grant is for an AWS service's own resource.

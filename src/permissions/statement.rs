@@ -84,6 +84,7 @@ fn sid(service: &str, when: &[When]) -> String {
             When::Creating(_) => "Creating",
             When::PassedTo(_) => "Passed",
             When::LinkedTo(_) => "Linked",
+            When::OfSecrets => "Secrets",
             When::Via(_) => "Via",
             When::ForResource => "ForService",
         });
@@ -121,6 +122,7 @@ impl When {
         match self {
             When::Unclaimed => "StringEqualsIfExists",
             When::ForResource => "Bool",
+            When::OfSecrets => "StringLike",
             _ => "StringEquals",
         }
     }
@@ -145,6 +147,10 @@ impl When {
             }
             When::PassedTo(service) => one("iam:PassedToService", service.to_owned()),
             When::LinkedTo(service) => one("iam:AWSServiceName", service.to_owned()),
+            When::OfSecrets => one(
+                "kms:EncryptionContext:SecretARN",
+                stack.arn("secretsmanager", &format!("secret:{}/*", stack.prefix())),
+            ),
             When::Via(service) => {
                 let suffix = match stack.partition() {
                     "aws-cn" => "amazonaws.com.cn",

@@ -18,26 +18,17 @@ pub struct Alias {
     pub key: String,
 }
 
+/// The alias and the key behind it, whose tags may take minutes to count where it is new.
+const BOTH: &[&str] = &["kms:alias/{stack}", "kms:key/*"];
+
 impl Resource for Alias {
     const KIND: &'static str = "kms-alias";
     const NEEDS: &'static [&'static str] = &["kms-key"];
     const CALLS: Calls = Calls {
         find: &[allow(&["kms:DescribeKey"], &["kms:key/*"])],
-        create: &[
-            allow(
-                &["kms:CreateAlias", "kms:UpdateAlias"],
-                &["kms:alias/{stack}"],
-            ),
-            allow(&["kms:CreateAlias", "kms:UpdateAlias"], &["kms:key/*"]).ours(),
-        ],
-        update: &[
-            allow(&["kms:UpdateAlias"], &["kms:alias/{stack}"]),
-            allow(&["kms:UpdateAlias"], &["kms:key/*"]).ours(),
-        ],
-        delete: &[
-            allow(&["kms:DeleteAlias"], &["kms:alias/{stack}"]),
-            allow(&["kms:DeleteAlias"], &["kms:key/*"]).ours(),
-        ],
+        create: &[allow(&["kms:CreateAlias", "kms:UpdateAlias"], BOTH)],
+        update: &[allow(&["kms:UpdateAlias"], BOTH)],
+        delete: &[allow(&["kms:DeleteAlias"], BOTH)],
     };
 
     fn wanted(_scope: &Scope) -> Vec<(String, Self)> {

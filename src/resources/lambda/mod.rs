@@ -30,8 +30,7 @@ use crate::permissions::{Grant, When, allow};
 use crate::resources::Cx;
 
 /// Lambda shows a function's variables to whoever may decrypt them.
-const SEE_VARIABLES: Grant =
-    allow(&["kms:Decrypt"], &["kms:key/*"]).when(&[When::Ours, When::Via("lambda")]);
+const SEE_VARIABLES: Grant = allow(&["kms:Decrypt"], &["kms:key/*"]).when(&[When::Via("lambda")]);
 
 /// What Lambda does with the key for whoever gives it to a function.
 const USE_KEY: Grant = allow(
@@ -44,7 +43,7 @@ const USE_KEY: Grant = allow(
     ],
     &["kms:key/*"],
 )
-.when(&[When::Ours, When::Via("lambda")]);
+.when(&[When::Via("lambda")]);
 
 /// The migrator at work.
 pub(crate) const MIGRATE: Grant = allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]);

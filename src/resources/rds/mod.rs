@@ -27,14 +27,11 @@ const ENCRYPT: Grant = allow(
     &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
     &["kms:key/*"],
 )
-.when(&[When::Ours, When::Via("rds")]);
+.when(&[When::Via("rds")]);
 
 /// Only for RDS's own resources.
-pub(super) const GRANT_KEY: Grant = allow(&["kms:CreateGrant"], &["kms:key/*"]).when(&[
-    When::Ours,
-    When::Via("rds"),
-    When::ForResource,
-]);
+pub(super) const GRANT_KEY: Grant =
+    allow(&["kms:CreateGrant"], &["kms:key/*"]).when(&[When::Via("rds"), When::ForResource]);
 
 /// Made in an account that has no database yet.
 const SERVICE_ROLE: Grant = allow(

@@ -22,11 +22,12 @@ use crate::error::{Error, Result};
 use crate::permissions::{Grant, When, allow};
 use crate::stack::{Stack, Tags};
 
-/// What the key does for Secrets Manager, in the operator's name.
-pub(crate) const DECRYPT: Grant =
-    allow(&["kms:Decrypt"], &["kms:key/*"]).when(&[When::Ours, When::Via("secretsmanager")]);
-pub(crate) const ENCRYPT: Grant = allow(&["kms:Decrypt", "kms:GenerateDataKey"], &["kms:key/*"])
-    .when(&[When::Ours, When::Via("secretsmanager")]);
+/// What a key does for the stack's secrets, in the operator's name. Which key they are under is not
+/// told by its tags: those of a new key may take minutes to count.
+pub(crate) const DECRYPT: Grant = allow(&["kms:Decrypt"], &["kms:key/*"]).when(OF_SECRETS);
+pub(crate) const ENCRYPT: Grant =
+    allow(&["kms:Decrypt", "kms:GenerateDataKey"], &["kms:key/*"]).when(OF_SECRETS);
+const OF_SECRETS: &[When] = &[When::OfSecrets, When::Via("secretsmanager")];
 
 /// The values of the stack's secrets.
 pub(crate) const READ: Grant = allow(

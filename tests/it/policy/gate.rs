@@ -150,13 +150,17 @@ fn holds(condition: &Value, context: &BTreeMap<&String, &String>) -> bool {
     let operators = condition.as_object().into_iter().flatten();
     operators.into_iter().all(|(operator, keys)| {
         assert!(
-            ["StringEquals", "StringEqualsIfExists", "Bool"].contains(&operator.as_str()),
+            ["StringEquals", "StringEqualsIfExists", "StringLike", "Bool"]
+                .contains(&operator.as_str()),
             "{operator}"
         );
         keys.as_object()
             .unwrap()
             .iter()
             .all(|(key, values)| match context.get(key) {
+                Some(value) if operator == "StringLike" => {
+                    texts(values).iter().any(|pattern| covers(pattern, value))
+                }
                 Some(value) => texts(values).contains(value),
                 None => operator.ends_with("IfExists"),
             })
