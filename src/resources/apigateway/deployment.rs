@@ -46,11 +46,19 @@ impl Resource for Deployment {
                 "apigateway:/restapis/*/deployments/*",
             ],
         )],
-        create: &[allow(
-            &["apigateway:POST"],
-            &["apigateway:/restapis/*/deployments"],
-        )
-        .ours()],
+        create: &[
+            allow(
+                &["apigateway:POST"],
+                &["apigateway:/restapis/*/deployments"],
+            )
+            .ours(),
+            // Methods of somebody else's go before they are deployed.
+            allow(
+                &["apigateway:DELETE"],
+                &["apigateway:/restapis/*/resources/*/methods/*"],
+            )
+            .ours(),
+        ],
         update: &[],
         delete: &[allow(
             &["apigateway:DELETE"],
