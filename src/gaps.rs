@@ -10,8 +10,11 @@ use crate::object::Id;
 
 /// Kinds that an emulator has nothing of, and what it has nothing of. They are left out there.
 pub const MISSING: &[(Emulator, &str, &str)] = &[
+    (MiniStack, "detector", "no GuardDuty"),
     (MiniStack, "secret-rotation", NO_STEPS),
+    (MiniStack, "security-hub", "no Security Hub"),
     (MiniStack, "web-acl-logging", "no logs of the firewall"),
+    (Moto, "security-hub", "no standards in Security Hub"),
 ];
 
 /// Emulator, kind, path prefix of the field, and what happens to it there.
@@ -42,6 +45,7 @@ pub const TABLE: &[Gap] = &[
     (Moto, "api-key", "tags", LATE_TAGS),
     (Moto, "bucket", "versioned", "answered in another shape"),
     (Moto, "deployment", "routes", "no summary of the API"),
+    (Moto, "detector", "tags", LATE_TAGS),
     (Moto, "function", "log_group", "not stored"),
     (Moto, "function", "urls", "not listed"),
     (Moto, "metric-filter", "metric", TWICE),
@@ -61,6 +65,12 @@ const TWICE: &str = "a change is kept beside what was there";
 const NO_STEPS: &str = "a rotation by schedule calls no function there";
 const LOST_ALARM: &str = "left out of the answer in the query protocol";
 
+/// Why a target has nothing of this kind, if so.
+pub fn missing(emulator: Option<Emulator>, kind: &str) -> Option<&'static str> {
+    let lacks = |(of, one, _): &&(Emulator, &str, &str)| Some(*of) == emulator && *one == kind;
+    MISSING.iter().find(lacks).map(|(_, _, why)| *why)
+}
+
 /// Whether a target stores a field, for whoever changes one beside a plan.
 pub fn stores(emulator: Option<Emulator>, kind: &str, field: &str) -> bool {
     let gap = |(target, of, path, _): &Gap| {
@@ -73,6 +83,8 @@ pub fn stores(emulator: Option<Emulator>, kind: &str, field: &str) -> bool {
 #[derive(Debug, Default)]
 pub struct Gaps {
     emulator: Option<Emulator>,
+    /// Kinds that the target lacks and infra.toml asks for.
+    lacked: RefCell<BTreeSet<&'static str>>,
     met: RefCell<BTreeMap<Gap, BTreeSet<Id>>>,
 }
 
@@ -80,7 +92,7 @@ impl Gaps {
     pub fn of(emulator: Option<Emulator>) -> Self {
         Self {
             emulator,
-            met: RefCell::default(),
+            ..Self::default()
         }
     }
 
@@ -94,6 +106,11 @@ impl Gaps {
             .iter()
             .filter(|(emulator, _, _)| Some(*emulator) == self.emulator)
             .map(|(_, kind, why)| (*kind, *why))
+    }
+
+    /// Notes that infra.toml asks for objects of a kind that the target lacks.
+    pub fn lack(&self, kind: &'static str) {
+        self.lacked.borrow_mut().insert(kind);
     }
 
     /// `changes` without those that the emulator could not have stored.
@@ -116,10 +133,12 @@ impl Gaps {
             .collect()
     }
 
-    /// One line for each kind that is missing, and for each gap that was met: kind and field, how
+    /// One line for each kind that was asked for and is missing, and for each gap that was met: kind and field, how
     /// many objects, and why.
     pub fn met(&self) -> Vec<String> {
+        let lacked = self.lacked.borrow();
         let missing = self.all_missing();
+        let missing = missing.filter(|(kind, _)| lacked.contains(kind));
         let missing = missing.map(|(kind, why)| format!("{kind} (all): {why}"));
         let met = self.met.borrow();
         let met = met.iter().map(|((_, kind, path, why), ids)| {

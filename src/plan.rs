@@ -64,6 +64,8 @@ pub enum Reason {
     Differs,
     /// It has the name that ours would have, and the operator named it to be taken over.
     NamedForAdoption,
+    /// Somebody else's, of a kind that there is one of for all: used, and left to them.
+    Shared,
     /// Differs in a field that AWS does not change on an existing object.
     CannotChangeInPlace(String),
     DependencyReplaced(Id),

@@ -10,6 +10,8 @@
 // Of the tests' own modules only some is needed here.
 #![allow(dead_code)]
 
+#[path = "speed/binaries.rs"]
+mod binaries;
 #[path = "../tests/integration/conformance.rs"]
 mod conformance;
 #[path = "speed/deployment.rs"]
@@ -39,7 +41,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use deployment::{Binaries, deploy};
+use binaries::Binaries;
+use deployment::deploy;
 use lambda::{Function, PATIENCE, TIMEOUT};
 use questions::{Cost, ask};
 use server::Server;

@@ -137,6 +137,9 @@ mod tests {
         fn interrupts(&self) -> Option<&'static str> {
             None
         }
+        fn shared(&self) -> bool {
+            false
+        }
         fn superseded(&self) -> bool {
             false
         }

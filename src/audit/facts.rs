@@ -1,7 +1,7 @@
 //! What the account was found to have, as far as a control looks at it. Values only: a check needs
 //! no account, and a test writes down the facts that it is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -51,6 +51,25 @@ pub struct Facts {
     pub trails: Read<Vec<Trail>>,
     /// Where the trails are kept.
     pub buckets: Read<Vec<Bucket>>,
+    /// GuardDuty's, in this region.
+    pub detector: Read<Detector>,
+    pub hub: Read<Hub>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Detector {
+    pub id: String,
+    pub enabled: bool,
+    /// Those that are enabled, by AWS's names.
+    pub features: BTreeSet<String>,
+}
+
+/// Security Hub, where it is enabled.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Hub {
+    pub arn: String,
+    /// ARNs of those that are enabled.
+    pub standards: Vec<String>,
 }
 
 // Each of its switches is one of CloudTrail's own.

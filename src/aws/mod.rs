@@ -66,6 +66,7 @@ pub struct Aws {
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub ec2: aws_sdk_ec2::Client,
     pub events: aws_sdk_eventbridge::Client,
+    pub guardduty: aws_sdk_guardduty::Client,
     pub iam: aws_sdk_iam::Client,
     pub kms: aws_sdk_kms::Client,
     pub lambda: aws_sdk_lambda::Client,
@@ -73,6 +74,7 @@ pub struct Aws {
     pub rds: aws_sdk_rds::Client,
     pub s3: aws_sdk_s3::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
+    pub securityhub: aws_sdk_securityhub::Client,
     pub sns: aws_sdk_sns::Client,
     pub waf: aws_sdk_wafv2::Client,
 }
@@ -166,6 +168,7 @@ impl Aws {
             cloudwatch: client!(aws_sdk_cloudwatch),
             ec2: client!(aws_sdk_ec2),
             events: client!(aws_sdk_eventbridge),
+            guardduty: client!(aws_sdk_guardduty),
             iam: client!(aws_sdk_iam),
             kms: client!(aws_sdk_kms),
             lambda: client!(aws_sdk_lambda),
@@ -174,6 +177,7 @@ impl Aws {
             // An emulator's host has no name for each bucket.
             s3: client!(aws_sdk_s3.force_path_style(emulator.is_some())),
             secrets: client!(aws_sdk_secretsmanager),
+            securityhub: client!(aws_sdk_securityhub),
             sns: client!(aws_sdk_sns),
             waf: client!(aws_sdk_wafv2),
         }

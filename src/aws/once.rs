@@ -83,6 +83,8 @@ pub fn creates(name: &str) -> bool {
         "apigateway" | "lambda" => {
             operation.starts_with("POST ") && !operation.ends_with("/invocations")
         }
+        "guardduty" => operation == "POST /detector",
+        "securityhub" => operation == "POST /accounts",
         _ => operation.starts_with("Create") || operation == "AssociateRouteTable",
     }
 }
@@ -101,6 +103,8 @@ mod tests {
             "kms TrentService.CreateKey",
             "apigateway POST /restapis",
             "lambda POST /2015-03-31/functions/x/versions",
+            "guardduty POST /detector",
+            "securityhub POST /accounts",
         ] {
             assert!(creates(name), "{name}");
         }
@@ -110,6 +114,8 @@ mod tests {
             "apigateway PATCH /usageplans/abc",
             "lambda PUT /2015-03-31/functions/x/code",
             "lambda POST /2015-03-31/functions/x/invocations",
+            "guardduty POST /detector/12abc",
+            "securityhub POST /standards/register",
         ] {
             assert!(!creates(name), "{name}");
         }

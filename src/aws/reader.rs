@@ -10,8 +10,11 @@ use tokio::sync::OnceCell;
 
 use super::Aws;
 use crate::error::{Error, Result};
+use crate::resources::Found;
 use crate::resources::apigateway::versions::Versions;
+use crate::resources::guardduty::detector::Detector;
 use crate::resources::secretsmanager::logins::Login;
+use crate::resources::securityhub::hub::SecurityHub;
 use crate::resources::{ec2, kms};
 use crate::stack::Stack;
 
@@ -31,6 +34,8 @@ pub struct Reader<'a> {
     pub kms_keys: OnceCell<kms::Keys>,
     /// The database's logins, by logical name.
     pub logins: OnceCell<BTreeMap<String, Login>>,
+    pub detectors: OnceCell<Vec<Found<Detector>>>,
+    pub hub: OnceCell<Option<Found<SecurityHub>>>,
 }
 
 /// What several kinds of the endpoint read, each of it once.
@@ -65,6 +70,8 @@ impl<'a> Reader<'a> {
             aliases: OnceCell::new(),
             kms_keys: OnceCell::new(),
             logins: OnceCell::new(),
+            detectors: OnceCell::new(),
+            hub: OnceCell::new(),
         }
     }
 

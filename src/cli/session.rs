@@ -180,6 +180,12 @@ impl Session {
         for kind in self.kinds.iter() {
             wanted.extend(kind.wanted(&scope)?);
         }
+        let every = resources::all();
+        for kind in every.iter() {
+            if self.kinds.get(kind.name()).is_none() && !kind.wanted(&scope)?.is_empty() {
+                self.gaps.lack(kind.name());
+            }
+        }
         let skipped = |id: &Id| self.options.skip_migrate && id.kind == Schema::KIND;
         wanted.retain(|wanted| !skipped(&wanted.id));
         let mut notes = observed.notes;

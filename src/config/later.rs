@@ -4,16 +4,8 @@ use super::document::{Document, Place, entries};
 use super::problem::Problem;
 
 /// A key or section, and what to do without it. `[]` stands for any element of a list.
-pub(super) const KEYS: [(&str, &str); 4] = [
+pub(super) const KEYS: [(&str, &str); 2] = [
     ("api.cognito", "callers are told apart by their API keys"),
-    (
-        "audit.guardduty",
-        "the account's own detector, if any, goes on",
-    ),
-    (
-        "audit.security_hub",
-        "the account's own hub, if any, goes on",
-    ),
     ("mcp", "the intents are served by the API alone"),
 ];
 

@@ -473,6 +473,10 @@ impl Default for Alarms {
 pub struct Audit {
     /// A trail of the stack's own; leave it out where the account has one for all regions.
     pub cloudtrail: bool,
+    /// The account's watch for attacks, paid by what it reads. One that is there is used.
+    pub guardduty: bool,
+    /// The account's checks against standards, paid by their number. A hub that is there is used.
+    pub security_hub: bool,
     /// How long the trail, and the network's and the firewall's logs, are kept.
     pub retention_days: u32,
 }
@@ -481,6 +485,8 @@ impl Default for Audit {
     fn default() -> Self {
         Self {
             cloudtrail: true,
+            guardduty: false,
+            security_hub: false,
             retention_days: 365,
         }
     }

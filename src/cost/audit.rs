@@ -1,4 +1,4 @@
-//! CloudTrail and where its files lie.
+//! CloudTrail and where its files lie; GuardDuty and Security Hub.
 
 use serde_json::Value;
 
@@ -43,4 +43,16 @@ pub(super) fn bucket(bill: &mut Bill<'_>, id: &Id, value: &Value) {
         format!("files of {days} days"),
     );
     bill.leave_out("S3: requests");
+}
+
+/// Paid by the account's events, traffic and accesses, whosever they are.
+pub(super) fn detector(bill: &mut Bill<'_>, _id: &Id, _value: &Value) {
+    bill.leave_out("GuardDuty: what it reads of the whole account (30 days free)");
+}
+
+/// Paid by the resources of the account that a control looks at.
+pub(super) fn security_hub(bill: &mut Bill<'_>, _id: &Id, _value: &Value) {
+    bill.leave_out(
+        "Security Hub: checks of the whole account (30 days free), and AWS Config under them",
+    );
 }

@@ -129,7 +129,7 @@ fn traffic_is_what_infra_toml_says() {
         ["4.77", "0.09"]
     );
     let trail = json!({"events": {
-        "management": {"eventCategory": ["Management"]},
+        "Management events selector": {"eventCategory": ["Management"]},
         "functions": {"eventCategory": ["Data"], "resources.type": ["AWS::Lambda::Function"]},
     }});
     assert_eq!(amounts(&bill(&busy, "trail/main", trail)), ["10.00"]);

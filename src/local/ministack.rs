@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::program::{Failure, run};
 use super::service::Service;
-use super::state::{State, cannot_write, private_dir};
+use super::state::{State, cannot_write, private_dir, write_private};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::process::Process;
@@ -18,6 +18,9 @@ use crate::process::Process;
 /// The versions that the local cloud is known to work with. A copy beside an environment
 /// says that it is complete; `scripts/lib.sh` keeps to the same rule.
 const REQUIREMENTS: &str = include_str!("requirements.txt");
+
+/// What keeps browsers out of it.
+const GUARD: &str = include_str!("guard.py");
 
 /// Names an executable to use instead of the private environment's.
 const EXECUTABLE: &str = "WMCTL_MINISTACK";
@@ -117,9 +120,11 @@ impl Service for MiniStack {
     async fn prepare(&self, events: &Events) -> Result<()> {
         // Holds what was unpacked for functions that ended with the last emulator.
         let _ = fs::remove_dir_all(self.root.join("tmp"));
-        for dir in ["", "state", "s3", "tmp"] {
+        for dir in ["", "state", "s3", "tmp", "guard"] {
             private_dir(&self.root.join(dir))?;
         }
+        // The name under which Python imports it before anything else.
+        write_private(&self.root.join("guard/sitecustomize.py"), GUARD.as_bytes())?;
         match &self.executable {
             Some(executable) if !executable.is_file() => Err(Error::environment(format!(
                 "{EXECUTABLE} names {}, which is not there",
@@ -149,6 +154,7 @@ impl Service for MiniStack {
             .env("LANG", "C.UTF-8")
             .env("HOME", &self.root)
             .env("TMPDIR", self.root.join("tmp"))
+            .env("PYTHONPATH", self.root.join("guard"))
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", self.port.to_string())
             .env("PERSIST_STATE", "1")

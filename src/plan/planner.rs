@@ -62,7 +62,7 @@ impl<'a> Planner<'a> {
     pub(super) fn reach(&mut self, wanted: Wanted) -> Result<()> {
         let needs = wanted.needs();
         let value = resolve(&wanted.value, &self.plan.known);
-        let Some((object, changes)) = self.current(&wanted.id, &value)? else {
+        let Some((object, mut changes)) = self.current(&wanted.id, &value)? else {
             self.push(
                 Step {
                     id: wanted.id,
@@ -78,13 +78,26 @@ impl<'a> Planner<'a> {
             );
             return Ok(());
         };
-        if !object.owned && !self.adopt.contains(&wanted.id) {
+        let foreign = !object.owned && !self.adopt.contains(&wanted.id);
+        let kind = self.kinds.get(&wanted.id.kind);
+        let shared = foreign && kind.is_some_and(Kind::shared);
+        if foreign && !shared {
             // So that what stands on it is compared with it, and not with nothing.
             self.plan.known.insert(wanted.id, object.attributes.clone());
             self.strangers.push((object, changes));
             return Ok(());
         }
-        let (action, reason) = self.decide(&object, &changes, &needs)?;
+        let (action, reason) = if shared {
+            changes.retain(|change| change.field() != "tags");
+            let action = if changes.is_empty() {
+                Action::Keep
+            } else {
+                Action::Update
+            };
+            (action, Reason::Shared)
+        } else {
+            self.decide(&object, &changes, &needs)?
+        };
         let interrupts = match action {
             Action::Replace => self.interrupts(&wanted.id),
             _ => None,

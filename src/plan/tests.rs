@@ -416,3 +416,58 @@ fn objects_that_need_each_other_are_an_error() {
     let error = plan_of(circle, vec![]).unwrap_err();
     assert!(error.message.contains("subnet/private-a, vpc/main"));
 }
+
+/// The account's detector, which nobody has tagged.
+fn detector(enabled: bool) -> Object {
+    Object {
+        owned: false,
+        ..found(
+            "detector/main",
+            "12abc",
+            json!({"enabled": enabled, "tags": {}}),
+        )
+    }
+}
+
+fn with_detector(wished: bool, enabled: bool, adopt: &[&str]) -> Plan {
+    let tags = json!({"owner": "me"});
+    let wish = wanted("detector/main", json!({"enabled": true, "tags": tags}));
+    let request = Request {
+        adopt: adopt.iter().filter_map(|id| Id::parse(id)).collect(),
+        ..request(wished.then_some(wish).into_iter().collect())
+    };
+    let account = vec![detector(enabled)];
+    up(&resources::all(), request, account, &Gaps::default()).unwrap()
+}
+
+#[test]
+fn what_there_is_one_of_for_all_is_used_and_not_taken_over() {
+    let plan = with_detector(true, true, &[]);
+    assert!(plan.is_empty());
+    assert_eq!(plan.steps[0].reason, Reason::Shared);
+    let plan = with_detector(true, false, &[]);
+    let step = &plan.steps[0];
+    assert_eq!(
+        (step.action, &step.reason),
+        (Action::Update, &Reason::Shared)
+    );
+    let paths: Vec<_> = step.changes.iter().map(|change| &change.path).collect();
+    assert_eq!(paths, ["enabled"]);
+    insta::assert_snapshot!(plan_text(&plan), @r"
+      ~ update   detector/main  somebody else's, and stays theirs; what it lacks is added
+            ~ enabled: false → true
+    Plan: 0 to create, 1 to update, 0 to replace, 0 to delete; 0 unchanged.
+    ");
+    // It is nobody's to delete who only used it.
+    assert!(with_detector(false, true, &[]).steps.is_empty());
+    let all = vec![detector(true)];
+    let (nothing, gaps) = (Ids::default(), Gaps::default());
+    let gone = down(&resources::all(), &[], all, &nothing, false, &gaps);
+    assert!(gone.steps.is_empty());
+}
+
+#[test]
+fn what_there_is_one_of_for_all_is_taken_over_where_it_is_named() {
+    let plan = with_detector(true, true, &["detector/main"]);
+    assert_eq!(plan.steps[0].action, Action::Adopt);
+}

@@ -149,6 +149,10 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What stops while an object of this kind is away, where somebody would notice: it completes
     /// "interrupts …", in the plan's line of a replacement or deletion.
     const INTERRUPTS: Option<&'static str> = None;
+    /// There is one in the account and region for everybody, and somebody else's serves as well: it
+    /// is brought to what is wanted in place, gets no tags of ours, and never goes with the stack.
+    /// What it has beyond that is no part of the value found.
+    const SHARED: bool = false;
     /// False where there is one object for each logical name. Otherwise several versions may
     /// stand beside each other, found newest first; superseded ones go, but for as many as the
     /// plan is asked to keep.
@@ -208,6 +212,7 @@ pub trait Kind: Send + Sync {
     fn data(&self) -> bool;
     fn calls(&self) -> Calls;
     fn interrupts(&self) -> Option<&'static str>;
+    fn shared(&self) -> bool;
     fn superseded(&self) -> bool;
     fn deletable(&self) -> bool;
     /// The hash that stands for the content of an object with this value.
@@ -252,6 +257,10 @@ impl<R: Resource> Kind for Typed<R> {
 
     fn interrupts(&self) -> Option<&'static str> {
         R::INTERRUPTS
+    }
+
+    fn shared(&self) -> bool {
+        R::SHARED
     }
 
     fn superseded(&self) -> bool {
@@ -397,6 +406,7 @@ pub mod cloudtrail;
 pub mod cloudwatch;
 pub mod ec2;
 pub mod events;
+pub mod guardduty;
 pub mod iam;
 pub mod kms;
 pub mod lambda;
@@ -406,6 +416,7 @@ pub mod s3;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod secretsmanager;
+pub mod securityhub;
 pub mod sns;
 pub mod wafv2;
 
@@ -446,6 +457,8 @@ kinds![
     lambda::schema::Schema,
     lambda::version::FunctionVersion,
     cloudtrail::trail::Trail,
+    guardduty::detector::Detector,
+    securityhub::hub::SecurityHub,
     logs::log_group::LogGroup,
     logs::metric_filter::MetricFilter,
     cloudwatch::alarm::Alarm,

@@ -97,6 +97,15 @@ const ROWS: &[(&str, Broken)] = &[
         "default-group-empty",
         Field("default-security-group/main", "egress", 0),
     ),
+    ("detector", Field("detector/main", "enabled", 0)),
+    (
+        "detector-lambda",
+        Field("detector/main", "features.LAMBDA_NETWORK_LOGS", 0),
+    ),
+    (
+        "detector-s3",
+        Field("detector/main", "features.S3_DATA_EVENTS", 0),
+    ),
     ("endpoint-policies", Field(ENDPOINT, "policy", 0)),
     ("endpoint-zones", Field(ENDPOINT, "subnets", 0)),
     (
@@ -218,7 +227,9 @@ const UNSHOWN: &[(&str, &str)] = &[
     ("database-parameters", "an emulator applies all at once"),
     ("database-vpc", "an instance keeps its subnets"),
     ("database-multi-az", "infra.toml does not ask for it"),
+    ("detector-logins", "GuardDuty reads no logins of MariaDB"),
     ("key-region", "a key stays of the kind that it was made"),
+    ("security-hub", "neither emulator has its standards"),
     ("secret-age", "nobody sets back the date of a secret"),
     (
         "log-encryption",

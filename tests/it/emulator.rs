@@ -19,8 +19,21 @@ impl Emulator {
         Self::ministack_with(&[])
     }
 
+<<<<<<< HEAD
     /// The same with settings of its own.
     pub fn ministack_with(settings: &[(&str, &str)]) -> Self {
+=======
+    /// One that asks who calls and whether they may. Whose keys are both `test` may do everything.
+    pub fn guarded() -> Self {
+        Self::ministack_with(&[
+            ("AUTH", "true"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ])
+    }
+
+    fn ministack_with(variables: &[(&str, &str)]) -> Self {
+>>>>>>> int
         let port = free_port();
         let state = tempfile::tempdir().unwrap();
         let mut command = Command::new(ministack());
@@ -30,7 +43,11 @@ impl Emulator {
             .env("IOT_MTLS_ENABLED", "0")
             .env("STATE_DIR", state.path())
             .env("S3_DATA_DIR", state.path())
+<<<<<<< HEAD
             .envs(settings.iter().copied());
+=======
+            .envs(variables.iter().copied());
+>>>>>>> int
         Self::start(command, port, state)
     }
 

@@ -4,9 +4,11 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod account;
+mod attack;
 mod audit;
 mod commands;
 mod cost;
+mod detectors;
 mod drift;
 mod emulator;
 mod errors;

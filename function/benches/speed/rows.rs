@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use traffic::{Plan, Row, load_statement, write_line};
 
-use crate::deployment::Binaries;
+use crate::binaries::Binaries;
 use crate::stack::Stack;
 
 /// Days over which the rows are spread, by the working hours of their senders.

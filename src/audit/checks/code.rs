@@ -50,13 +50,6 @@ pub const CHECKS: &[Check] = &[
         "it is private: nothing reaches it from here; the migrator grants, and `wmctl migrate` checks"
     ),
     unchecked!(
-        19,
-        "detectors",
-        "GuardDuty and Security Hub (FSBP GuardDuty.1; CIS 3.0 4.16)",
-        "the account",
-        "this version reads neither; aws guardduty list-detectors and aws securityhub describe-hub show them"
-    ),
-    unchecked!(
         20,
         "structured-logs",
         "Logs are structured and hold no secret",

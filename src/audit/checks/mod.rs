@@ -4,6 +4,7 @@ mod alarms;
 mod buckets;
 mod code;
 mod database;
+mod detectors;
 mod firewall;
 mod function;
 mod gateway;
@@ -70,6 +71,7 @@ pub fn all() -> Vec<&'static Check> {
         alarms::CHECKS,
         trails::CHECKS,
         buckets::CHECKS,
+        detectors::CHECKS,
         code::CHECKS,
     ]
     .into_iter()

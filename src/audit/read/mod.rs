@@ -2,6 +2,7 @@
 //! said where it is missing. Nothing is filtered by tags: whoever made it, it is looked at.
 
 mod data;
+mod detectors;
 mod edge;
 mod functions;
 mod gateway;
@@ -77,11 +78,13 @@ pub struct Subject {
 
 /// Reads all that the checks judge: one service after the other only where one leads to the next.
 pub async fn facts(aws: &Aws, subject: &Subject) -> Facts {
-    let (gateway, functions, watching, trails) = tokio::join!(
+    let (gateway, functions, watching, trails, detector, hub) = tokio::join!(
         gateway::gateway(aws, &subject.region, subject.api.as_deref()),
         functions::functions(aws, &subject.functions),
         watching::watching(aws),
         trails::trails(aws),
+        detectors::detector(aws),
+        detectors::hub(aws),
     );
     let known = functions.known().cloned().unwrap_or_default();
     let vpc = subject.vpc.clone();
@@ -158,6 +161,8 @@ pub async fn facts(aws: &Aws, subject: &Subject) -> Facts {
         topics,
         trails,
         buckets,
+        detector,
+        hub,
     }
 }
 

@@ -102,8 +102,6 @@ fn of_the_whole_surface_each_later_key_is_refused_and_nothing_else() {
         .collect();
     insta::assert_snapshot!(titles.join("\n"), @r#"
     error: `[api.cognito]` is not built yet in this version; remove it
-    error: `guardduty` is not built yet in this version; remove it
-    error: `security_hub` is not built yet in this version; remove it
     error: `[mcp]` is not built yet in this version; remove it
     "#);
 }

@@ -374,9 +374,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
 ];
 
 /// Keys that may have any value of their type.
-const FREE: [&str; 7] = [
+const FREE: [&str; 9] = [
     "network.flow_logs",
     "audit.cloudtrail",
+    "audit.guardduty",
+    "audit.security_hub",
     "database.multi_az",
     "database.deletion_protection",
     "function.tracing",

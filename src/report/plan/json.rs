@@ -46,6 +46,7 @@ fn reason(reason: &Reason) -> (&'static str, Option<String>) {
         Reason::Missing => ("missing", None),
         Reason::Differs => ("differs", None),
         Reason::NamedForAdoption => ("named_for_adoption", None),
+        Reason::Shared => ("shared", None),
         Reason::CannotChangeInPlace(field) => ("cannot_change_in_place", Some(field.clone())),
         Reason::DependencyReplaced(id) => ("dependency_replaced", Some(id.to_string())),
         Reason::NotWanted => ("not_wanted", None),

@@ -114,6 +114,7 @@ fn every_action_and_reason_is_documented() {
         Reason::Missing,
         Reason::Differs,
         Reason::NamedForAdoption,
+        Reason::Shared,
         Reason::CannotChangeInPlace("cidr".to_owned()),
         Reason::DependencyReplaced(id.clone()),
         Reason::NotWanted,

@@ -222,6 +222,7 @@ fn reason(step: &Step) -> String {
         Reason::Missing => "missing".to_owned(),
         Reason::Differs => "differs".to_owned(),
         Reason::NamedForAdoption => "has our name and not our tags; named by --adopt".to_owned(),
+        Reason::Shared => "somebody else's, and stays theirs; what it lacks is added".to_owned(),
         Reason::CannotChangeInPlace(field) if step.action == Action::Supersede => {
             format!("{field} changes")
         }

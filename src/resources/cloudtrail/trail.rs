@@ -126,7 +126,10 @@ impl Resource for Trail {
             validated: true,
             logging: true,
             events: [
-                ("management", vec![("eventCategory", "Management")]),
+                (
+                    "Management events selector",
+                    vec![("eventCategory", "Management")],
+                ),
                 (
                     "functions",
                     vec![

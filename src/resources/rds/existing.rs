@@ -284,7 +284,7 @@ mod tests {
     async fn look(script: Script, more: &str) -> (Result<Vec<(String, Attributes)>>, Vec<String>) {
         let scene = Scene::new("db-instance/main", script);
         let reader = Reader::new(&scene.aws, &scene.stack);
-        let found = existing(&reader, &config(more)).await;
+        let found = Box::pin(existing(&reader, &config(more))).await;
         (found, reader.notes())
     }
 

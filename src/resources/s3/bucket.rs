@@ -189,16 +189,19 @@ impl Resource for Bucket {
             .send()
             .await
             .during("CreateBucket", cx.id);
-        if let Err(error) = made {
-            match error.code() {
+        let lacking = match made {
+            Ok(_) => settings::beyond_new(self),
+            Err(error) => match error.code() {
                 // An earlier run made it, and ended before its answer.
-                Some("BucketAlreadyOwnedByYou") => {}
+                Some("BucketAlreadyOwnedByYou") => {
+                    settings::beyond(self, &settings::read(cx.aws, &self.name).await?)
+                }
                 Some("BucketAlreadyExists") => return Err(taken(&self.name, error)),
                 _ => return Err(error),
-            }
-        }
+            },
+        };
         self.tag(cx).await?;
-        for setting in settings::ALL {
+        for setting in lacking {
             settings::write(self, cx, setting).await?;
         }
         Ok(attributes_of(cx.stack, &self.name))
@@ -222,6 +225,12 @@ impl Resource for Bucket {
     /// With all that is in it, versions too. S3 may still bring a log that it wrote before.
     async fn delete(cx: &Cx<'_>, found: &Found<Self>) -> Result<()> {
         let name = found.aws_id();
+        // Without it nobody may write here any more, and what is empty stays so the sooner.
+        let call = cx.aws.s3.delete_bucket_policy().bucket(name);
+        let answer = call.send().await.during("DeleteBucketPolicy", cx.id);
+        if answer.unless(NO_BUCKET)?.is_none() {
+            return Ok(());
+        }
         let what = "the last logs to be removed";
         let not_empty = |error: &Error| error.code() == Some("BucketNotEmpty");
         patiently(

@@ -19,7 +19,7 @@ use crate::stack::Tags;
 
 /// The fields that a call of its own sets, in the order in which a new bucket gets them: it is
 /// closed before anybody is let in.
-pub const ALL: [&str; 7] = [
+const ALL: [&str; 7] = [
     "private",
     "ownership",
     "versioned",
@@ -105,6 +105,32 @@ pub async fn read(aws: &Aws, bucket: &str) -> Result<Bucket> {
         access_log: logging.logging_enabled.map(|logging| logging.target_bucket),
         tags: Tags::new(),
     })
+}
+
+/// What has to be written of a bucket that was just made with its ownership: S3 encrypts under a
+/// key of its own, and logs nothing, unless told.
+pub fn beyond_new(wanted: &Bucket) -> Vec<&'static str> {
+    let needs = |setting: &&str| match *setting {
+        "ownership" => false,
+        "kms_key" => wanted.kms_key.is_some(),
+        "access_log" => wanted.access_log.is_some(),
+        _ => true,
+    };
+    ALL.into_iter().filter(needs).collect()
+}
+
+/// What has to be written of one that is there.
+pub fn beyond(wanted: &Bucket, found: &Bucket) -> Vec<&'static str> {
+    let differs = |setting: &&str| match *setting {
+        "private" => wanted.private != found.private,
+        "ownership" => wanted.ownership != found.ownership,
+        "versioned" => wanted.versioned != found.versioned,
+        "kms_key" => wanted.kms_key != found.kms_key,
+        "lifecycle" => wanted.lifecycle != found.lifecycle,
+        "policy" => wanted.policy != found.policy,
+        _ => wanted.access_log != found.access_log,
+    };
+    ALL.into_iter().filter(differs).collect()
 }
 
 /// Writes one setting as it is wanted.

@@ -174,7 +174,7 @@ fn trail() -> Vec<Drift> {
                     field.equals(value).build().unwrap()
                 };
                 let reads = AdvancedEventSelector::builder()
-                    .name("management")
+                    .name("Management events selector")
                     .field_selectors(field("eventCategory", "Management"))
                     .field_selectors(field("readOnly", "true"))
                     .build();

@@ -4,6 +4,7 @@
 mod apigateway;
 mod audit;
 mod cloudwatch;
+mod detectors;
 mod ec2;
 mod events;
 mod iam;
@@ -102,6 +103,7 @@ pub fn services() -> Vec<Rows> {
         ("apigateway", apigateway::rows as fn() -> Rows),
         ("audit", audit::rows as fn() -> Rows),
         ("cloudwatch", cloudwatch::rows as fn() -> Rows),
+        ("detectors", detectors::rows as fn() -> Rows),
         ("ec2", ec2::rows as fn() -> Rows),
         ("events", events::rows as fn() -> Rows),
         ("iam", iam::rows as fn() -> Rows),
@@ -150,6 +152,9 @@ impl Stage {
         ] {
             stage.project.edit(place, &format!("{place}{more}"));
         }
+        let asked = "[audit]\nguardduty = true\nsecurity_hub = true\n";
+        let config = stage.project.config();
+        stage.project.write(&format!("{config}\n{asked}"));
         let up = stage.run(&["up", "--yes"]).ok().json();
         stage.values = steps(&up["plan"])
             .map(|step| (text(&step["id"]), step["wanted"].clone()))

@@ -1,0 +1,5 @@
+//! The watch for attacks on the account.
+
+pub mod detector;
+#[cfg(test)]
+mod tests;
