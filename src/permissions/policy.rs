@@ -121,6 +121,8 @@ mod tests {
         "ec2:DescribeVpcEndpoints",
         "ec2:DescribeVpcs",
         "events:ListRules",
+        "guardduty:CreateDetector",
+        "guardduty:ListDetectors",
         "iam:GetAccountAuthorizationDetails",
         "kms:CreateKey",
         "kms:ListKeys",

@@ -19,10 +19,6 @@ impl Emulator {
         Self::ministack_with(&[])
     }
 
-<<<<<<< HEAD
-    /// The same with settings of its own.
-    pub fn ministack_with(settings: &[(&str, &str)]) -> Self {
-=======
     /// One that asks who calls and whether they may. Whose keys are both `test` may do everything.
     pub fn guarded() -> Self {
         Self::ministack_with(&[
@@ -33,7 +29,6 @@ impl Emulator {
     }
 
     fn ministack_with(variables: &[(&str, &str)]) -> Self {
->>>>>>> int
         let port = free_port();
         let state = tempfile::tempdir().unwrap();
         let mut command = Command::new(ministack());
@@ -43,11 +38,7 @@ impl Emulator {
             .env("IOT_MTLS_ENABLED", "0")
             .env("STATE_DIR", state.path())
             .env("S3_DATA_DIR", state.path())
-<<<<<<< HEAD
-            .envs(settings.iter().copied());
-=======
             .envs(variables.iter().copied());
->>>>>>> int
         Self::start(command, port, state)
     }
 

@@ -90,11 +90,7 @@ struct Operator {
 
 impl Operator {
     fn new() -> Self {
-        let emulator = Emulator::ministack_with(&[
-            ("AUTH", "true"),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-        ]);
+        let emulator = Emulator::guarded();
         let gate = Gate::new(&emulator.url);
         let (root, key) = runtime().block_on(async {
             let root = connect(&emulator.url).await;

@@ -22,6 +22,9 @@ use crate::emulator::Emulator;
 use crate::lifecycle::{EVERYTHING, runtime};
 use crate::project::{Project, Run, at};
 
+/// GuardDuty and Security Hub.
+const OPTED: &str = "only where infra.toml asks for it, whose tests are others";
+
 /// Declared actions that no run on an emulator shows, and why.
 const UNSHOWN: &[(&str, &str)] = &[
     ("apigateway:SetWebACL", "checked along with the association"),
@@ -34,6 +37,12 @@ const UNSHOWN: &[(&str, &str)] = &[
         "ec2:ReplaceNetworkAclEntry",
         "no row of the drift changes an entry under its number",
     ),
+    ("guardduty:CreateDetector", OPTED),
+    ("guardduty:DeleteDetector", OPTED),
+    ("guardduty:GetDetector", OPTED),
+    ("guardduty:ListDetectors", OPTED),
+    ("guardduty:TagResource", OPTED),
+    ("guardduty:UpdateDetector", OPTED),
     ("iam:CreateServiceLinkedRole", "the roles are there"),
     (
         "iam:PassRole",
@@ -97,6 +106,14 @@ const UNSHOWN: &[(&str, &str)] = &[
         "secretsmanager:UntagResource",
         "for a key that has left infra.toml, whose tests are others",
     ),
+    ("securityhub:BatchEnableStandards", OPTED),
+    ("securityhub:DescribeHub", OPTED),
+    ("securityhub:DisableSecurityHub", OPTED),
+    ("securityhub:EnableSecurityHub", OPTED),
+    ("securityhub:GetEnabledStandards", OPTED),
+    ("securityhub:ListTagsForResource", OPTED),
+    ("securityhub:TagResource", OPTED),
+    ("securityhub:UpdateSecurityHubConfiguration", OPTED),
 ];
 
 /// A stack whose calls are watched.
