@@ -37,7 +37,7 @@ fn an_unknown_command_names_the_nearest_one() {
     insta::assert_snapshot!(run.stderr, @r"
     error: unrecognized subcommand 'stauts'
 
-      tip: a similar subcommand exists: 'status'
+      tip: some similar subcommands exist: 'audit', 'status'
 
     Usage: wmctl [OPTIONS] <COMMAND>
 

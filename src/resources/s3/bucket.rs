@@ -112,7 +112,11 @@ impl Resource for Bucket {
         )],
         delete: &[
             allow(
-                &["s3:DeleteBucket", "s3:ListBucketVersions"],
+                &[
+                    "s3:DeleteBucket",
+                    "s3:DeleteBucketPolicy",
+                    "s3:ListBucketVersions",
+                ],
                 &["s3:{bucket}*"],
             ),
             allow(

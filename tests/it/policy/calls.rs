@@ -87,6 +87,7 @@ fn s3(method: &str, path: &str) -> &'static str {
         ("PUT", "logging") => "PutBucketLogging",
         ("GET", "ownershipControls") => "GetBucketOwnershipControls",
         ("PUT", "ownershipControls") => "PutBucketOwnershipControls",
+        ("DELETE", "policy") => "DeleteBucketPolicy",
         ("GET", "policy") => "GetBucketPolicy",
         ("PUT", "policy") => "PutBucketPolicy",
         ("GET", "publicAccessBlock") => "GetBucketPublicAccessBlock",
