@@ -31,6 +31,7 @@ fn call(line: &str) -> Option<Call> {
             "apigateway" => (method.to_owned(), Some(format!("/{path}"))),
             "lambda" => (lambda(method, path).to_owned(), None),
             "s3" => (s3(method, path).to_owned(), None),
+            "guardduty" | "securityhub" => (detector(method, path).to_owned(), None),
             _ => panic!("{line}"),
         },
     };
@@ -71,6 +72,18 @@ fn lambda(method: &str, path: &str) -> &'static str {
         ("POST", ["functions", _, "invocations"]) => "InvokeFunction",
         ("POST", ["tags", ..]) => "TagResource",
         _ => panic!("lambda {method} /{path}"),
+    }
+}
+
+fn detector(method: &str, path: &str) -> &'static str {
+    let parts: Vec<&str> = path.split('/').collect();
+    match (method, &parts[..]) {
+        ("GET", ["detector"]) => "ListDetectors",
+        ("GET", ["detector", _]) => "GetDetector",
+        ("GET", ["accounts"]) => "DescribeHub",
+        ("POST", ["standards", "get"]) => "GetEnabledStandards",
+        ("GET", ["tags", ..]) => "ListTagsForResource",
+        _ => panic!("{method} /{path}"),
     }
 }
 

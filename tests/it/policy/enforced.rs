@@ -30,12 +30,14 @@ const NO_RESOURCES: &[&str] = &[
 ];
 /// Where it knows resources, and no tags of them.
 const NO_TAGS: &[&str] = &["apigateway"];
-/// Statements that no run on an emulator misses, and why.
+/// What the statements are about that no run on MiniStack misses, and why.
 const UNNEEDED: &[(&str, &str)] = &[
     (
         "iam:CreateServiceLinkedRole",
-        "that of AWS WAF, whose logs MiniStack has not",
+        "those of what MiniStack has not: logs of AWS WAF, GuardDuty, Security Hub",
     ),
+    ("guardduty:", "only where infra.toml asks for it"),
+    ("securityhub:", "only where infra.toml asks for it"),
     ("lambda:GetAccountSettings", "emulators have no quotas"),
 ];
 /// What it checks in the place of other actions, and which.
@@ -263,9 +265,13 @@ fn without_any_one_statement_a_run_stops_before_it_changes_anything() {
         full.len(),
         full.len() - by_up - left.len()
     ));
-    let known: Vec<_> = UNNEEDED
+    let known = |action: &String| UNNEEDED.iter().any(|(known, _)| action.starts_with(known));
+    let unknown: Vec<_> = left
         .iter()
-        .map(|(action, _)| vec![(*action).to_owned()])
+        .filter(|actions| !actions.iter().all(known))
         .collect();
-    assert_eq!(left, known, "nothing stops without these");
+    assert!(
+        unknown.is_empty(),
+        "nothing stops without these: {unknown:#?}"
+    );
 }
