@@ -2,12 +2,25 @@
 
 use super::policies::public;
 use super::{all_of, of};
-use crate::audit::facts::Gateway;
+use crate::audit::facts::{Facts, Gateway};
 use crate::audit::{Check, Finding, Part, Severity};
+use crate::resources::apigateway::versions;
+use crate::stack::Stack;
 
-/// A key is to be replaced after so many days.
+/// A key is to be replaced after so many days, unless infra.toml says otherwise.
 const KEY_DAYS: i64 = 90;
 const DAY: i64 = 24 * 60 * 60;
+
+/// As infra.toml says for this key, or 90.
+fn days_allowed(facts: &Facts, aws_name: &str) -> i64 {
+    let asked = facts.config.as_ref().and_then(|config| {
+        let stack = Stack::new(config, &facts.account);
+        let (name, ..) = versions::parse(&stack, aws_name)?;
+        let key = config.api.keys.iter().find(|key| key.name == name)?;
+        Some(i64::from(key.rotate_after_days))
+    });
+    asked.unwrap_or(KEY_DAYS)
+}
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -51,7 +64,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         row: 2,
         id: "api-key-age",
-        title: "API keys are younger than 90 days",
+        title: "API keys are replaced in time",
         standards: &[],
         severity: Severity::Medium,
         part: Part::Stack,
@@ -63,8 +76,14 @@ pub const CHECKS: &[Check] = &[
                 enabled
                     .map(|key| {
                         let days = (facts.now - key.created) / DAY;
+                        let most = days_allowed(facts, &key.name);
                         let found = format!("made {days} days ago");
-                        Finding::of(&key.name, days <= KEY_DAYS, found, "at most 90 days")
+                        Finding::of(
+                            &key.name,
+                            days <= most,
+                            found,
+                            &format!("at most {most} days"),
+                        )
                     })
                     .collect()
             })

@@ -153,6 +153,23 @@ fn what_no_emulator_shows_passes_where_it_is_right_and_fails_where_it_is_not() {
 }
 
 #[test]
+fn a_key_may_be_as_old_as_infra_toml_says() {
+    let config = "[stack]\nname = \"s\"\nregion = \"us-east-1\"\nenvironment = \"prod\"\n\
+                  [[api.keys]]\nname = \"chatbot\"\nrotate_after_days = 30";
+    let mut facts = facts();
+    facts.config = Some(toml::from_str(config).unwrap());
+    let mut aged = |days: i64| {
+        gateway(&mut facts, |api| {
+            "s-prod-chatbot-v2".clone_into(&mut api.keys[0].name);
+            api.keys[0].created = (1000 - days) * DAY;
+        });
+        verdicts("api-key-age", &facts).remove(0)
+    };
+    assert_eq!(aged(30), Verdict::Pass);
+    assert!(matches!(aged(31), Verdict::Fail { .. }));
+}
+
+#[test]
 fn what_was_not_read_is_no_pass() {
     let unread = Facts {
         databases: Read::Unread("refused".to_owned()),

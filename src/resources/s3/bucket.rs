@@ -198,7 +198,8 @@ impl Resource for Bucket {
             Err(error) => match error.code() {
                 // An earlier run made it, and ended before its answer.
                 Some("BucketAlreadyOwnedByYou") => {
-                    settings::beyond(self, &Box::pin(settings::read(cx.aws, &self.name)).await?)
+                    let found = Box::pin(settings::read(cx.aws, &self.name)).await?;
+                    settings::beyond(self, &found)
                 }
                 Some("BucketAlreadyExists") => return Err(taken(&self.name, error)),
                 _ => return Err(error),
