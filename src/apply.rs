@@ -13,7 +13,7 @@ use futures::stream::FuturesUnordered;
 
 use self::order::{State, Task, Work, ready, skip_dependents, tasks};
 use crate::artifact::Artifacts;
-use crate::aws::Aws;
+use crate::aws::{Aws, purpose};
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
 use crate::gaps::Gaps;
@@ -109,7 +109,8 @@ async fn run(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<(
     let id = task.step.id.to_string();
     let started = Instant::now();
     site.events.started(&id, task.work.doing());
-    let result = work(site, task, known).await;
+    let purpose = format!("{} {id}", task.work.doing());
+    let result = purpose::with(purpose, work(site, task, known)).await;
     match &result {
         Ok(()) => site.events.done(&id, task.past(), started.elapsed()),
         Err(error) => site.events.send(Event::Failed {

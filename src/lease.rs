@@ -19,8 +19,24 @@ use crate::aws::patience::clock::{Instant, sleep};
 use crate::aws::{Aws, During, Optional};
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
+use crate::permissions::{Grant, allow};
 use crate::process::{Process, host, machine};
 use crate::stack::{Stack, Tags};
+
+/// Who holds the lease.
+pub const READS: &[Grant] = &[allow(&["logs:ListTagsForResource"], GROUPS)];
+
+/// To take it, renew it, and give it back.
+pub const HOLDS: &[Grant] = &[allow(
+    &[
+        "logs:CreateLogGroup",
+        "logs:DeleteLogGroup",
+        "logs:TagResource",
+    ],
+    GROUPS,
+)];
+
+const GROUPS: &[&str] = &["logs:log-group:/wmctl/{stack}/*"];
 
 /// How long a lease holds after it was last renewed: longer than a network is likely to be away.
 const TERM: Duration = Duration::from_mins(10);

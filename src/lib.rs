@@ -18,6 +18,7 @@ pub mod local;
 pub mod migrations;
 pub mod object;
 pub mod observe;
+pub mod permissions;
 pub mod plan;
 pub mod process;
 pub mod report;

@@ -131,6 +131,9 @@ mod tests {
         fn data(&self) -> bool {
             false
         }
+        fn calls(&self) -> crate::permissions::Calls {
+            <crate::resources::ec2::vpc::Vpc as crate::resources::Resource>::CALLS
+        }
         fn interrupts(&self) -> Option<&'static str> {
             None
         }

@@ -5,6 +5,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::error::{Error, Kind, Result};
+use crate::permissions::action;
 
 /// What AWS answered to a refused call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +27,11 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     fn during(self, operation: &str, object: impl std::fmt::Display) -> Result<T> {
-        self.map_err(|error| convert(error, operation, &object.to_string()))
+        let object = object.to_string();
+        self.map_err(|error| match convert(error, operation, &object) {
+            error if error.code().is_some_and(forbids) => lacks(error, action::of::<E>(operation)),
+            error => error,
+        })
     }
 }
 
@@ -145,13 +150,7 @@ fn refused(failure: Failure, status: u16, object: &str) -> Error {
                 "AWS does not know these credentials in this region: check --profile, and that the region is enabled for the account",
             ),
         ),
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "UnauthorizedOperation"
-        | "AuthorizationError" => (
-            Kind::Access,
-            Some("the caller's IAM policy lacks this permission"),
-        ),
+        code if forbids(code) => (Kind::Access, None),
         _ => (Kind::Failed, None),
     };
     let id = failure
@@ -171,6 +170,25 @@ fn refused(failure: Failure, status: u16, object: &str) -> Error {
         Some(hint) => error.hint(hint),
         None => error,
     }
+}
+
+/// Whether this code says that the caller may not do what it asked for.
+fn forbids(code: &str) -> bool {
+    matches!(
+        code,
+        "AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "UnauthorizedOperation"
+    )
+}
+
+/// Names the permission, which not every service's message does.
+fn lacks(error: Error, action: Option<String>) -> Error {
+    let hint = action.map_or_else(
+        || "the caller's IAM policy lacks this permission".to_owned(),
+        |action| {
+            format!("the caller lacks the permission {action}; `wmctl policy` prints what it takes")
+        },
+    );
+    error.hint(hint)
 }
 
 fn request_id(response: &HttpResponse) -> Option<String> {

@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-use super::once;
+use super::{once, purpose};
 use crate::events::{Event, Events};
 
 /// After this long without a call, a connection is not used again. A server drops one that idles,
@@ -106,6 +106,7 @@ struct Connector {
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let name = describe(&request);
+        let purpose = purpose::shown();
         let inner = self.inner.clone();
         let shared = self.shared.clone();
         HttpConnectorFuture::new(async move {
@@ -126,7 +127,7 @@ impl HttpConnector for Connector {
                 Err(_) => "no answer".to_owned(),
             };
             shared.events.send(Event::Detail(format!(
-                "{name} → {outcome} in {} ms",
+                "{name} → {outcome} in {} ms{purpose}",
                 started.elapsed().as_millis()
             )));
             answer
@@ -142,14 +143,27 @@ pub(super) fn describe(request: &HttpRequest) -> String {
         .map_or(uri, |(_, rest)| rest)
         .split_once('/')
         .unwrap_or((uri, ""));
-    let path = path.split('?').next().unwrap_or_default();
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let service = signing_service(request).unwrap_or(authority);
-    match request.headers().get("x-amz-target") {
-        Some(target) => format!("{service} {target}"),
-        None => match form_action(request) {
-            Some(action) => format!("{service} {action}"),
-            None => format!("{service} {} /{path}", request.method()),
-        },
+    if let Some(target) = request.headers().get("x-amz-target") {
+        return format!("{service} {target}");
+    }
+    if let Some(action) = form_action(request) {
+        return format!("{service} {action}");
+    }
+    let part = subresource(service, query);
+    format!("{service} {} /{path}{part}", request.method())
+}
+
+/// `?versioning`: S3 tells its operations apart by a parameter without a value.
+fn subresource(service: &str, query: &str) -> String {
+    let mut parameters = query
+        .split('&')
+        .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
+    let bare = parameters.find(|(name, value)| !name.is_empty() && value.is_empty());
+    match bare {
+        Some((name, _)) if service == "s3" => format!("?{name}"),
+        _ => String::new(),
     }
 }
 

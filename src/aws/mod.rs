@@ -4,6 +4,7 @@ mod failure;
 mod http;
 mod once;
 pub mod patience;
+pub mod purpose;
 mod reader;
 #[cfg(test)]
 pub(crate) mod scripted;

@@ -50,6 +50,7 @@ impl Down {
             lease::clear(&session.aws, &session.stack, holder).await?;
             (plan, Outcome::default())
         } else {
+            session.permitted(&plan).await?;
             session.confirm(&format!("Delete this from {}?", session.place()))?;
             let again = |view: &_| Ok(planned(&session, view, &destroy));
             carry_out(

@@ -11,11 +11,12 @@ mod maintain;
 mod migrate;
 mod plan;
 mod planning;
+mod policy;
 mod rollback;
 mod rotate_keys;
 mod rotate_secrets;
 mod safety;
-mod session;
+pub(crate) mod session;
 mod status;
 mod stop;
 mod unlock;
@@ -98,13 +99,15 @@ pub struct Global {
     pub skip: Vec<Skip>,
 }
 
-/// A step that needs a running database and function.
+/// A step that needs more than a control plane, or more of one than some have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Skip {
     /// Do not run migrations
     Migrate,
     /// Do not ask a new version for its health before callers reach it
     Health,
+    /// Do not ask IAM beforehand whether the caller may do all that a plan takes
+    Permissions,
 }
 
 impl Global {
@@ -128,6 +131,7 @@ pub enum Command {
     RotateSecrets(rotate_secrets::RotateSecrets),
     Status(status::Status),
     Audit(audit::Audit),
+    Policy(policy::Policy),
     Call(call::Call),
     RotateKeys(rotate_keys::RotateKeys),
     #[command(subcommand)]
@@ -153,6 +157,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::RotateSecrets(command) => command.run(&cli.global).await,
                 Command::Status(command) => command.run(&cli.global).await,
                 Command::Audit(command) => command.run(&cli.global).await,
+                Command::Policy(command) => command.run(&cli.global).await,
                 Command::Call(command) => command.run(&cli.global).await,
                 Command::RotateKeys(command) => command.run(&cli.global).await,
                 Command::Keys(command) => command.run(&cli.global).await,

@@ -22,6 +22,8 @@ use crate::gaps::Gaps;
 use crate::local::Local;
 use crate::object::{Id, Ids, Known, Object, Wanted};
 use crate::observe::observe;
+use crate::permissions::ask::{ask, needed};
+use crate::permissions::{ALL, Grant, Place, allow};
 use crate::plan::{self, Plan};
 use crate::report::{Printer, Progress};
 use crate::resources::lambda::schema::Schema;
@@ -31,6 +33,15 @@ use crate::resources::{self, DatabaseServer, Kinds, Options, Resource, Scope};
 use crate::rotation;
 use crate::rotation::age::{Age, ages};
 use crate::stack::Stack;
+
+/// What sessions read beside the objects.
+pub const READS: &[Grant] = &[
+    allow(
+        &["ec2:DescribeAvailabilityZones", "lambda:GetAccountSettings"],
+        ALL,
+    ),
+    allow(&["apigateway:GET"], &["apigateway:/restapis"]),
+];
 
 /// The authorities that sign RDS certificates, by region.
 static RDS_CERTIFICATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/certs/rds");
@@ -49,6 +60,7 @@ pub struct Session {
     pub events: Events,
     /// Whether a person has seen the plan that is carried out, and agreed to that one.
     pub watched: bool,
+    skip_permissions: bool,
     progress: Progress,
 }
 
@@ -118,6 +130,7 @@ impl Session {
             gaps,
             events,
             watched: !global.yes,
+            skip_permissions: global.skip.contains(&Skip::Permissions),
             progress,
         })
     }
@@ -207,6 +220,19 @@ impl Session {
             )]),
         };
         plan::up(&self.kinds, request, view.found.clone(), &self.gaps)
+    }
+
+    /// Refuses where IAM says that the caller lacks a permission that the plan takes.
+    pub async fn permitted(&self, plan: &Plan) -> Result<()> {
+        if self.skip_permissions {
+            return Ok(());
+        }
+        let place = Place {
+            stack: &self.stack,
+            config: &self.config,
+        };
+        let needed = needed(&self.kinds, plan);
+        ask(&self.aws, &place, &needed, &self.events).await
     }
 
     /// Asks before anything changes, unless `--yes` was given.

@@ -82,6 +82,7 @@ impl Up {
             };
             (plan, outcome)
         } else {
+            session.permitted(&plan).await?;
             if saved.is_some() {
                 session.watched = true;
             } else {

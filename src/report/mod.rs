@@ -51,6 +51,13 @@ impl Printer {
         }
     }
 
+    /// A call, beside whatever else is written: who asks for them reads them from a script, too.
+    pub fn detail(self, text: &str) {
+        if self.verbose {
+            let _ = writeln!(std::io::stderr().lock(), "    {text}");
+        }
+    }
+
     /// A plan that was asked for.
     pub fn plan(self, plan: &Plan) {
         let style = Style::of(&std::io::stdout(), self.verbose);

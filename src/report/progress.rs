@@ -56,8 +56,7 @@ impl Drawing {
             Event::Failed { id, error } => self.ended(&id, &format!("  ✗ {id}: {error}")),
             Event::Skipped { id, reason } => self.line(&format!("  - {id} skipped: {reason}")),
             Event::Note(text) => self.line(&text),
-            Event::Detail(text) if self.printer.verbose => self.line(&format!("    {text}")),
-            Event::Detail(_) => {}
+            Event::Detail(text) => self.detail(&text),
         }
     }
 
@@ -92,6 +91,13 @@ impl Drawing {
         }
         self.said.remove(id);
         self.line(line);
+    }
+
+    fn detail(&self, text: &str) {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| self.printer.detail(text)),
+            None => self.printer.detail(text),
+        }
     }
 
     fn line(&self, text: &str) {

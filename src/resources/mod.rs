@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::object::{Attributes, Id, Known, Object, Wanted, revision};
+use crate::permissions::Calls;
 use crate::stack::{Stack, Tags};
 
 /// What wanted objects are made from.
@@ -143,6 +144,8 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     const NEEDS: &'static [&'static str];
     /// Holds what cannot be made again; goes only when the operator names it.
     const DATA: bool = false;
+    /// What IAM has to allow for an object of this kind to be found, made, changed and deleted.
+    const CALLS: Calls;
     /// What stops while an object of this kind is away, where somebody would notice: it completes
     /// "interrupts …", in the plan's line of a replacement or deletion.
     const INTERRUPTS: Option<&'static str> = None;
@@ -207,6 +210,7 @@ pub trait Kind: Send + Sync {
     fn name(&self) -> &'static str;
     fn needs(&self) -> &'static [&'static str];
     fn data(&self) -> bool;
+    fn calls(&self) -> Calls;
     fn interrupts(&self) -> Option<&'static str>;
     fn shared(&self) -> bool;
     fn superseded(&self) -> bool;
@@ -245,6 +249,10 @@ impl<R: Resource> Kind for Typed<R> {
 
     fn data(&self) -> bool {
         R::DATA
+    }
+
+    fn calls(&self) -> Calls {
+        R::CALLS
     }
 
     fn interrupts(&self) -> Option<&'static str> {

@@ -43,6 +43,34 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
+use crate::permissions::{Grant, allow};
+use crate::resources::{lambda, secretsmanager};
+
+/// What rotating an API key takes beside what a plan reads.
+pub const ROTATES: &[Grant] = &[
+    allow(&["apigateway:POST"], &["apigateway:/apikeys"]).tagged(),
+    allow(
+        &["apigateway:DELETE", "apigateway:GET", "apigateway:PATCH"],
+        &["apigateway:/apikeys/*"],
+    )
+    .ours(),
+    allow(&["apigateway:POST"], &["apigateway:/usageplans/*/keys"]).ours(),
+    allow(&["apigateway:DELETE"], &["apigateway:/usageplans/*/keys/*"]).ours(),
+    allow(&["apigateway:GET"], &["apigateway:/usageplans/*/usage"]),
+    allow(
+        &[
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:TagResource",
+            "secretsmanager:UpdateSecret",
+            "secretsmanager:UpdateSecretVersionStage",
+        ],
+        &["secretsmanager:secret:{stack}/*"],
+    ),
+    secretsmanager::ENCRYPT,
+    lambda::FOLLOW,
+];
+
 /// In seconds since 1970.
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -19,6 +19,7 @@ fn the_help_of_every_command() {
         vec!["maintain", "--help"],
         vec!["rotate-secrets", "--help"],
         vec!["status", "--help"],
+        vec!["policy", "--help"],
         vec!["call", "--help"],
         vec!["local", "--help"],
         vec!["local", "start", "--help"],

@@ -21,6 +21,7 @@ mod local;
 mod network;
 mod operators;
 mod password_rotation;
+mod policy;
 mod project;
 #[path = "../support/mod.rs"]
 mod support;

@@ -19,6 +19,46 @@ use super::facts::{Facts, Read};
 use crate::aws::Aws;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::permissions::{ALL, Grant, allow};
+
+/// What is read beside what a plan reads. Trails, topics and the groups that they are watched in
+/// are the account's.
+pub const READS: &[Grant] = &[
+    allow(&["cloudtrail:DescribeTrails", "sns:ListTopics"], ALL),
+    allow(
+        &["cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"],
+        &["cloudtrail:trail/*"],
+    ),
+    allow(
+        &["iam:GetRole", "iam:GetRolePolicy"],
+        &["iam:role/wmctl/{stack}/*"],
+    ),
+    allow(
+        &["iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],
+        &["iam:role/wmctl/{stack}/*"],
+    ),
+    allow(&["lambda:ListAliases"], &["lambda:function:{stack}-*"]),
+    allow(&["logs:DescribeMetricFilters"], &["logs:log-group:*"]),
+    allow(
+        &[
+            "rds:DescribeDBSnapshotAttributes",
+            "rds:DescribeDBSnapshots",
+        ],
+        &["rds:db:*", "rds:snapshot:*"],
+    ),
+    allow(
+        &["secretsmanager:GetResourcePolicy"],
+        &["secretsmanager:secret:{admin-secret}"],
+    ),
+    allow(
+        &["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"],
+        &["sns:*"],
+    ),
+    allow(
+        &["wafv2:GetLoggingConfiguration"],
+        &["wafv2:regional/webacl/*/*"],
+    ),
+];
 
 /// What to look at. All else is reached from here.
 #[derive(Debug, Clone, Default)]

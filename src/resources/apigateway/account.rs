@@ -15,6 +15,7 @@ use crate::aws::{Aws, During, Reader};
 use crate::config::ExecutionLogs;
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, When, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -26,6 +27,29 @@ pub struct ApiAccount {
 impl Resource for ApiAccount {
     const KIND: &'static str = "api-account";
     const NEEDS: &'static [&'static str] = &["iam-role"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/account", "apigateway:/restapis"],
+        )],
+        create: &[
+            allow(&["apigateway:PATCH"], &["apigateway:/account"]),
+            allow(
+                &["iam:PassRole"],
+                &["iam:role/wmctl/{stack}/{stack}-apigateway-logs"],
+            )
+            .when(&[When::PassedTo("apigateway.amazonaws.com")]),
+        ],
+        update: &[
+            allow(&["apigateway:PATCH"], &["apigateway:/account"]),
+            allow(
+                &["iam:PassRole"],
+                &["iam:role/wmctl/{stack}/{stack}-apigateway-logs"],
+            )
+            .when(&[When::PassedTo("apigateway.amazonaws.com")]),
+        ],
+        delete: &[allow(&["apigateway:PATCH"], &["apigateway:/account"])],
+    };
     const INTERRUPTS: Option<&'static str> = Some("the API's logs");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

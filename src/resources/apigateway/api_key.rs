@@ -10,6 +10,7 @@ use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::gaps;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::secretsmanager::generate_password;
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
@@ -26,6 +27,22 @@ pub struct ApiKey {
 impl Resource for ApiKey {
     const KIND: &'static str = "api-key";
     const NEEDS: &'static [&'static str] = &[];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["apigateway:GET"], &["apigateway:/apikeys"])],
+        create: &[
+            allow(&["apigateway:POST"], &["apigateway:/apikeys"]).tagged(),
+            allow(&["apigateway:PATCH"], &["apigateway:/apikeys/*"]).ours(),
+        ],
+        update: &[
+            allow(&["apigateway:PATCH"], &["apigateway:/apikeys/*"]).ours(),
+            super::TAG,
+        ],
+        delete: &[allow(
+            &["apigateway:DELETE", "apigateway:PATCH"],
+            &["apigateway:/apikeys/*"],
+        )
+        .ours()],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every call with this key");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

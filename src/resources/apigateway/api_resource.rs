@@ -7,6 +7,7 @@ use super::{NOT_FOUND, path_name, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// Named after its path, so that another path is another object.
@@ -20,6 +21,23 @@ pub struct ApiResource {
 impl Resource for ApiResource {
     const KIND: &'static str = "api-resource";
     const NEEDS: &'static [&'static str] = &["rest-api"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/restapis/*/resources"],
+        )],
+        create: &[allow(
+            &["apigateway:POST"],
+            &["apigateway:/restapis/*/resources/*"],
+        )
+        .ours()],
+        update: &[],
+        delete: &[allow(
+            &["apigateway:DELETE"],
+            &["apigateway:/restapis/*/resources/*"],
+        )
+        .ours()],
+    };
     /// Somebody else's path can come to the same logical name.
     const SUPERSEDED: bool = true;
 

@@ -15,6 +15,7 @@ use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,34 @@ impl Resource for Deployment {
         "gateway-response",
         "preflight",
     ];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["apigateway:GET"],
+            &[
+                "apigateway:/restapis/*/deployments",
+                "apigateway:/restapis/*/deployments/*",
+            ],
+        )],
+        create: &[
+            allow(
+                &["apigateway:POST"],
+                &["apigateway:/restapis/*/deployments"],
+            )
+            .ours(),
+            // Methods of somebody else's go before they are deployed.
+            allow(
+                &["apigateway:DELETE"],
+                &["apigateway:/restapis/*/resources/*/methods/*"],
+            )
+            .ours(),
+        ],
+        update: &[],
+        delete: &[allow(
+            &["apigateway:DELETE"],
+            &["apigateway:/restapis/*/deployments/*"],
+        )
+        .ours()],
+    };
     const SUPERSEDED: bool = true;
 
     fn after(_name: &str) -> Vec<Id> {

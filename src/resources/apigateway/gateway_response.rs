@@ -13,6 +13,7 @@ use super::{NOT_FOUND, sorted, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes, revision};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// Named after its type.
@@ -152,6 +153,27 @@ const HEADERS: [(&str, &str); 4] = [
 impl Resource for GatewayResponse {
     const KIND: &'static str = "gateway-response";
     const NEEDS: &'static [&'static str] = &["rest-api"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/restapis/*/gatewayresponses"],
+        )],
+        create: &[allow(
+            &["apigateway:PUT"],
+            &["apigateway:/restapis/*/gatewayresponses/*"],
+        )
+        .ours()],
+        update: &[allow(
+            &["apigateway:PUT"],
+            &["apigateway:/restapis/*/gatewayresponses/*"],
+        )
+        .ours()],
+        delete: &[allow(
+            &["apigateway:DELETE"],
+            &["apigateway:/restapis/*/gatewayresponses/*"],
+        )
+        .ours()],
+    };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let origin = scope.config.api.origin().map(cors_headers);

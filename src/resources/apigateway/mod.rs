@@ -34,8 +34,12 @@ use crate::aws::During;
 use crate::aws::patience::patiently;
 use crate::config::Throttle;
 use crate::error::{Error, Result};
+use crate::permissions::{Grant, allow};
 use crate::resources::Cx;
 use crate::stack::{Stack, Tags};
+
+/// Tags have a path of their own, in which the tagged object's ARN is one segment.
+const TAG: Grant = allow(&["apigateway:PUT"], &["apigateway:/tags/*"]);
 
 const NOT_FOUND: &str = "NotFoundException";
 

@@ -8,6 +8,7 @@ use super::{NOT_FOUND, draft04, method, replace, sorted, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// API Gateway gives every new API these two.
@@ -23,6 +24,15 @@ pub struct Model {
 impl Resource for Model {
     const KIND: &'static str = "model";
     const NEEDS: &'static [&'static str] = &["rest-api"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/restapis/*/models"],
+        )],
+        create: &[allow(&["apigateway:POST"], &["apigateway:/restapis/*/models"]).ours()],
+        update: &[allow(&["apigateway:PATCH"], &["apigateway:/restapis/*/models/*"]).ours()],
+        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/models/*"]).ours()],
+    };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         vec![(

@@ -7,6 +7,7 @@ use super::{NOT_FOUND, replace, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,24 @@ pub struct RequestValidator {
 impl Resource for RequestValidator {
     const KIND: &'static str = "request-validator";
     const NEEDS: &'static [&'static str] = &["rest-api"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/restapis/*/requestvalidators"],
+        )],
+        create: &[allow(
+            &["apigateway:POST"],
+            &["apigateway:/restapis/*/requestvalidators"],
+        )],
+        update: &[allow(
+            &["apigateway:PATCH"],
+            &["apigateway:/restapis/*/requestvalidators/*"],
+        )],
+        delete: &[allow(
+            &["apigateway:DELETE"],
+            &["apigateway:/restapis/*/requestvalidators/*"],
+        )],
+    };
     /// Names need not be unique, so a creation that was answered too late can leave a second one.
     const SUPERSEDED: bool = true;
 

@@ -15,6 +15,7 @@ use crate::aws::patience::{Look, patiently, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -41,6 +42,28 @@ pub struct RestApi {
 impl Resource for RestApi {
     const KIND: &'static str = "rest-api";
     const NEEDS: &'static [&'static str] = &[];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/restapis", "apigateway:/restapis/*"],
+        )],
+        create: &[
+            allow(&["apigateway:POST"], &["apigateway:/restapis"]).tagged(),
+            allow(
+                &["apigateway:UpdateRestApiPolicy"],
+                &["apigateway:/restapis", "apigateway:/restapis/*"],
+            ),
+        ],
+        update: &[
+            allow(&["apigateway:PATCH"], &["apigateway:/restapis/*"]).ours(),
+            allow(
+                &["apigateway:UpdateRestApiPolicy"],
+                &["apigateway:/restapis/*"],
+            ),
+            super::TAG,
+        ],
+        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*"]).ours()],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

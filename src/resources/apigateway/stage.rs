@@ -14,6 +14,7 @@ use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -57,6 +58,22 @@ pub struct AccessLog {
 impl Resource for Stage {
     const KIND: &'static str = "stage";
     const NEEDS: &'static [&'static str] = &["rest-api", "deployment", "log-group", "api-account"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/restapis/*/stages"],
+        )],
+        create: &[
+            allow(&["apigateway:POST"], &["apigateway:/restapis/*/stages"]).ours(),
+            allow(&["apigateway:PATCH"], &["apigateway:/restapis/*/stages/*"]).ours(),
+            super::TAG,
+        ],
+        update: &[
+            allow(&["apigateway:PATCH"], &["apigateway:/restapis/*/stages/*"]).ours(),
+            super::TAG,
+        ],
+        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/restapis/*/stages/*"]).ours()],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every request");
     /// Under a new name it is made beside the old one.
     const SUPERSEDED: bool = true;

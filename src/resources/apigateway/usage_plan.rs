@@ -15,6 +15,7 @@ use crate::aws::{During, Emulator, Optional, Reader};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -39,6 +40,28 @@ pub struct Quota {
 impl Resource for UsagePlan {
     const KIND: &'static str = "usage-plan";
     const NEEDS: &'static [&'static str] = &["rest-api", "stage"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["apigateway:GET"],
+            &["apigateway:/usageplans", "apigateway:/usageplans/*/keys"],
+        )],
+        create: &[allow(&["apigateway:POST"], &["apigateway:/usageplans"]).tagged()],
+        update: &[
+            allow(
+                &["apigateway:PATCH", "apigateway:DELETE"],
+                &["apigateway:/usageplans/*"],
+            )
+            .ours(),
+            allow(&["apigateway:POST"], &["apigateway:/usageplans"]).tagged(),
+            allow(&["apigateway:POST"], &["apigateway:/usageplans/*/keys"]).ours(),
+            super::TAG,
+        ],
+        delete: &[allow(
+            &["apigateway:DELETE", "apigateway:PATCH"],
+            &["apigateway:/usageplans/*"],
+        )
+        .ours()],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

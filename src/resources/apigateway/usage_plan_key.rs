@@ -10,6 +10,7 @@ use super::{NOT_FOUND, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,21 @@ pub struct UsagePlanKey {
 impl Resource for UsagePlanKey {
     const KIND: &'static str = "usage-plan-key";
     const NEEDS: &'static [&'static str] = &["usage-plan", "api-key"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["apigateway:GET"],
+            &[
+                "apigateway:/usageplans/*/keys",
+                "apigateway:/usageplans/*/keys/*",
+            ],
+        )],
+        create: &[allow(&["apigateway:POST"], &["apigateway:/usageplans/*/keys"]).ours()],
+        update: &[
+            allow(&["apigateway:POST"], &["apigateway:/usageplans/*/keys"]).ours(),
+            allow(&["apigateway:DELETE"], &["apigateway:/usageplans/*/keys/*"]).ours(),
+        ],
+        delete: &[allow(&["apigateway:DELETE"], &["apigateway:/usageplans/*/keys/*"]).ours()],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every call with this key");
     /// In the old plan and in the new one, where one is taking the other's place.
     const SUPERSEDED: bool = true;

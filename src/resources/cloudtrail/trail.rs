@@ -12,6 +12,7 @@ use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, When, allow};
 use crate::resources::iam::role::{self, Role};
 use crate::resources::logs::log_group::LogGroup;
 use crate::resources::logs::trail_group;
@@ -52,6 +53,48 @@ pub(super) const STARTS_WITH: &str = " starts_with";
 impl Resource for Trail {
     const KIND: &'static str = "trail";
     const NEEDS: &'static [&'static str] = &["bucket", "kms-key", "log-group", "iam-role"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &[
+                "cloudtrail:GetEventSelectors",
+                "cloudtrail:GetTrail",
+                "cloudtrail:GetTrailStatus",
+                "cloudtrail:ListTags",
+            ],
+            &["cloudtrail:trail/{stack}"],
+        )],
+        create: &[
+            allow(
+                &[
+                    "cloudtrail:CreateTrail",
+                    "cloudtrail:AddTags",
+                    "cloudtrail:PutEventSelectors",
+                    "cloudtrail:StartLogging",
+                    "cloudtrail:UpdateTrail",
+                ],
+                &["cloudtrail:trail/{stack}"],
+            ),
+            allow(&["iam:PassRole"], &["iam:role/wmctl/{stack}/{stack}-trail"])
+                .when(&[When::PassedTo("cloudtrail.amazonaws.com")]),
+        ],
+        update: &[
+            allow(
+                &[
+                    "cloudtrail:AddTags",
+                    "cloudtrail:PutEventSelectors",
+                    "cloudtrail:StartLogging",
+                    "cloudtrail:UpdateTrail",
+                ],
+                &["cloudtrail:trail/{stack}"],
+            ),
+            allow(&["iam:PassRole"], &["iam:role/wmctl/{stack}/{stack}-trail"])
+                .when(&[When::PassedTo("cloudtrail.amazonaws.com")]),
+        ],
+        delete: &[allow(
+            &["cloudtrail:DeleteTrail"],
+            &["cloudtrail:trail/{stack}"],
+        )],
+    };
     const INTERRUPTS: Option<&'static str> = Some("the record of who did what");
 
     /// All by names that outlive them.

@@ -11,6 +11,7 @@ use super::watched::alarms;
 use crate::aws::{Aws, During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
 
@@ -32,6 +33,27 @@ pub struct Alarm {
 impl Resource for Alarm {
     const KIND: &'static str = "alarm";
     const NEEDS: &'static [&'static str] = &["topic"];
+    const CALLS: Calls = Calls {
+        find: &[
+            allow(&["cloudwatch:DescribeAlarms"], &["cloudwatch:alarm:*"]),
+            allow(
+                &["cloudwatch:ListTagsForResource"],
+                &["cloudwatch:alarm:{stack}-*"],
+            ),
+        ],
+        create: &[allow(
+            &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
+            &["cloudwatch:alarm:{stack}-*"],
+        )],
+        update: &[allow(
+            &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
+            &["cloudwatch:alarm:{stack}-*"],
+        )],
+        delete: &[allow(
+            &["cloudwatch:DeleteAlarms"],
+            &["cloudwatch:alarm:{stack}-*"],
+        )],
+    };
     const INTERRUPTS: Option<&'static str> = Some("alarms' e-mails");
 
     /// By its ARN, which stays the same when the topic is made again.

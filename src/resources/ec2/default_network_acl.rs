@@ -11,6 +11,7 @@ use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{ALL, Calls, When, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -24,6 +25,19 @@ pub struct DefaultNetworkAcl {
 impl Resource for DefaultNetworkAcl {
     const KIND: &'static str = "default-network-acl";
     const NEEDS: &'static [&'static str] = &["vpc"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeNetworkAcls"], ALL)],
+        create: &[allow(
+            &["ec2:CreateTags", "ec2:DeleteNetworkAclEntry"],
+            &["ec2:network-acl/*"],
+        )
+        .when(&[When::Unclaimed])],
+        update: &[
+            super::TAG,
+            allow(&["ec2:DeleteNetworkAclEntry"], &["ec2:network-acl/*"]).ours(),
+        ],
+        delete: &[],
+    };
     const SUPERSEDED: bool = true;
     const DELETABLE: bool = false;
 

@@ -11,6 +11,7 @@ use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, When, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -28,6 +29,30 @@ pub struct DefaultSecurityGroup {
 impl Resource for DefaultSecurityGroup {
     const KIND: &'static str = "default-security-group";
     const NEEDS: &'static [&'static str] = &["vpc"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeSecurityGroups"], ALL)],
+        create: &[allow(
+            &[
+                "ec2:CreateTags",
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            ],
+            &["ec2:security-group/*"],
+        )
+        .when(&[When::Unclaimed])],
+        update: &[
+            super::TAG,
+            allow(
+                &[
+                    "ec2:RevokeSecurityGroupEgress",
+                    "ec2:RevokeSecurityGroupIngress",
+                ],
+                &["ec2:security-group/*"],
+            )
+            .ours(),
+        ],
+        delete: &[],
+    };
     const SUPERSEDED: bool = true;
     const DELETABLE: bool = false;
 

@@ -13,6 +13,7 @@ use crate::aws::patience::patiently;
 use crate::aws::{During, Failure, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{ALL, Calls, When, allow};
 use crate::resources::iam::role::{self, Role};
 use crate::resources::logs::flow_group;
 use crate::resources::logs::log_group::LogGroup;
@@ -35,6 +36,22 @@ pub struct FlowLog {
 impl Resource for FlowLog {
     const KIND: &'static str = "flow-log";
     const NEEDS: &'static [&'static str] = &["vpc", "log-group", "iam-role"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeFlowLogs"], ALL)],
+        create: &[
+            allow(&["ec2:CreateFlowLogs"], &["ec2:vpc-flow-log/*"]).tagged(),
+            allow(&["ec2:CreateFlowLogs"], &["ec2:vpc/*"]).ours(),
+            super::TAG_NEW,
+            super::TAG,
+            allow(
+                &["iam:PassRole"],
+                &["iam:role/wmctl/{stack}/{stack}-flow-logs"],
+            )
+            .when(&[When::PassedTo("vpc-flow-logs.amazonaws.com")]),
+        ],
+        update: &[super::TAG],
+        delete: &[allow(&["ec2:DeleteFlowLogs"], &["ec2:vpc-flow-log/*"]).ours()],
+    };
     const SUPERSEDED: bool = true;
 
     /// By names that outlive them.

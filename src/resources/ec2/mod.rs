@@ -31,8 +31,37 @@ use crate::aws::patience::patiently;
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::Id;
+use crate::permissions::{Grant, When, allow};
 use crate::resources::Cx;
 use crate::stack::{Stack, TAG_ENVIRONMENT, TAG_ID, TAG_STACK, Tags};
+
+/// What carries our tags in EC2.
+const TAGGABLE: &[&str] = &[
+    "ec2:network-acl/*",
+    "ec2:route-table/*",
+    "ec2:security-group/*",
+    "ec2:subnet/*",
+    "ec2:vpc-endpoint/*",
+    "ec2:vpc-flow-log/*",
+    "ec2:vpc/*",
+];
+
+/// The tags that come with an object.
+const TAG_NEW: Grant = allow(&["ec2:CreateTags"], TAGGABLE).when(&[
+    When::Tagged,
+    When::Creating(&[
+        "CreateFlowLogs",
+        "CreateNetworkAcl",
+        "CreateRouteTable",
+        "CreateSecurityGroup",
+        "CreateSubnet",
+        "CreateVpc",
+        "CreateVpcEndpoint",
+    ]),
+]);
+
+/// Other tags for what is ours.
+const TAG: Grant = allow(&["ec2:CreateTags"], TAGGABLE).ours();
 
 /// A set of ids: the keys of a map, since references have no order that outlives their being
 /// replaced by ids.

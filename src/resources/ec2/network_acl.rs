@@ -18,6 +18,7 @@ use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -34,6 +35,45 @@ pub struct NetworkAcl {
 impl Resource for NetworkAcl {
     const KIND: &'static str = "network-acl";
     const NEEDS: &'static [&'static str] = &["vpc", "subnet"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeNetworkAcls"], ALL)],
+        create: &[
+            allow(&["ec2:CreateNetworkAcl"], &["ec2:network-acl/*"]).tagged(),
+            allow(&["ec2:CreateNetworkAcl"], &["ec2:vpc/*"]).ours(),
+            super::TAG_NEW,
+            allow(&["ec2:CreateNetworkAclEntry"], &["ec2:network-acl/*"]).ours(),
+            allow(
+                &["ec2:ReplaceNetworkAclAssociation"],
+                &["ec2:network-acl/*", "ec2:subnet/*"],
+            )
+            .ours(),
+        ],
+        update: &[
+            super::TAG,
+            allow(
+                &[
+                    "ec2:CreateNetworkAclEntry",
+                    "ec2:DeleteNetworkAclEntry",
+                    "ec2:ReplaceNetworkAclEntry",
+                ],
+                &["ec2:network-acl/*"],
+            )
+            .ours(),
+            allow(
+                &["ec2:ReplaceNetworkAclAssociation"],
+                &["ec2:network-acl/*", "ec2:subnet/*"],
+            )
+            .ours(),
+        ],
+        delete: &[
+            allow(&["ec2:DeleteNetworkAcl"], &["ec2:network-acl/*"]).ours(),
+            allow(
+                &["ec2:ReplaceNetworkAclAssociation"],
+                &["ec2:network-acl/*", "ec2:subnet/*"],
+            )
+            .ours(),
+        ],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every request");
     const SUPERSEDED: bool = true;
 

@@ -13,6 +13,7 @@ use super::{
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -34,6 +35,48 @@ pub struct Route {
 impl Resource for RouteTable {
     const KIND: &'static str = "route-table";
     const NEEDS: &'static [&'static str] = &["vpc", "subnet"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeRouteTables"], ALL)],
+        create: &[
+            allow(&["ec2:CreateRouteTable"], &["ec2:route-table/*"]).tagged(),
+            allow(&["ec2:CreateRouteTable"], &["ec2:vpc/*"]).ours(),
+            super::TAG_NEW,
+            allow(
+                &[
+                    "ec2:AssociateRouteTable",
+                    "ec2:ReplaceRouteTableAssociation",
+                ],
+                &["ec2:route-table/*", "ec2:subnet/*"],
+            )
+            .ours(),
+        ],
+        update: &[
+            super::TAG,
+            allow(
+                &[
+                    "ec2:AssociateRouteTable",
+                    "ec2:DisassociateRouteTable",
+                    "ec2:ReplaceRouteTableAssociation",
+                ],
+                &["ec2:route-table/*", "ec2:subnet/*"],
+            )
+            .ours(),
+            allow(&["ec2:DeleteRoute"], &["ec2:route-table/*"]).ours(),
+            allow(
+                &["ec2:ModifyVpcEndpoint"],
+                &["ec2:route-table/*", "ec2:vpc-endpoint/*"],
+            )
+            .ours(),
+        ],
+        delete: &[
+            allow(
+                &["ec2:DisassociateRouteTable"],
+                &["ec2:route-table/*", "ec2:subnet/*"],
+            )
+            .ours(),
+            allow(&["ec2:DeleteRouteTable"], &["ec2:route-table/*"]).ours(),
+        ],
+    };
     const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

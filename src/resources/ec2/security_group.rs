@@ -9,6 +9,7 @@ use super::{filter, owned_name, security_groups, settled, specification, tag, ta
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -34,6 +35,25 @@ impl Resource for SecurityGroup {
     const KIND: &'static str = "security-group";
     /// The role as for subnets: it has to outlive Lambda's network interfaces.
     const NEEDS: &'static [&'static str] = &["vpc", "iam-role"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeSecurityGroups"], ALL)],
+        create: &[
+            allow(&["ec2:CreateSecurityGroup"], &["ec2:security-group/*"]).tagged(),
+            allow(&["ec2:CreateSecurityGroup"], &["ec2:vpc/*"]).ours(),
+            super::TAG_NEW,
+            // It comes with a rule that lets everything out.
+            allow(
+                &["ec2:RevokeSecurityGroupEgress"],
+                &["ec2:security-group/*"],
+            )
+            .ours(),
+        ],
+        update: &[super::TAG],
+        delete: &[
+            allow(&["ec2:DeleteSecurityGroup"], &["ec2:security-group/*"]).ours(),
+            allow(&["ec2:DescribeNetworkInterfaces"], ALL),
+        ],
+    };
     const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

@@ -9,6 +9,7 @@ use super::settled;
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,37 @@ pub struct SecurityGroupRules {
 impl Resource for SecurityGroupRules {
     const KIND: &'static str = "security-group-rules";
     const NEEDS: &'static [&'static str] = &["security-group"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeSecurityGroups"], ALL)],
+        create: &[allow(
+            &[
+                "ec2:AuthorizeSecurityGroupEgress",
+                "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            ],
+            &["ec2:security-group/*"],
+        )
+        .ours()],
+        update: &[allow(
+            &[
+                "ec2:AuthorizeSecurityGroupEgress",
+                "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            ],
+            &["ec2:security-group/*"],
+        )
+        .ours()],
+        delete: &[allow(
+            &[
+                "ec2:RevokeSecurityGroupEgress",
+                "ec2:RevokeSecurityGroupIngress",
+            ],
+            &["ec2:security-group/*"],
+        )
+        .ours()],
+    };
     const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

@@ -14,6 +14,7 @@ use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -67,6 +68,23 @@ impl Resource for Subnet {
     /// No subnet names a role; but Lambda removes its network interfaces with the function's
     /// role, so that has to outlive the subnets.
     const NEEDS: &'static [&'static str] = &["vpc", "iam-role"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeSubnets"], ALL)],
+        create: &[
+            allow(&["ec2:CreateSubnet"], &["ec2:subnet/*"]).tagged(),
+            allow(&["ec2:CreateSubnet"], &["ec2:vpc/*"]).ours(),
+            super::TAG_NEW,
+            allow(&["ec2:ModifySubnetAttribute"], &["ec2:subnet/*"]).ours(),
+        ],
+        update: &[
+            super::TAG,
+            allow(&["ec2:ModifySubnetAttribute"], &["ec2:subnet/*"]).ours(),
+        ],
+        delete: &[
+            allow(&["ec2:DeleteSubnet"], &["ec2:subnet/*"]).ours(),
+            allow(&["ec2:DescribeNetworkInterfaces"], ALL),
+        ],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every function in its zone");
     const SUPERSEDED: bool = true;
 

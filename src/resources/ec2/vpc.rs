@@ -9,6 +9,7 @@ use crate::aws::{Aws, During, Optional, Reader};
 use crate::config::Config;
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Tags;
 
@@ -26,6 +27,22 @@ pub(super) const NOT_FOUND: &[&str] = &["InvalidVpcID.NotFound"];
 impl Resource for Vpc {
     const KIND: &'static str = "vpc";
     const NEEDS: &'static [&'static str] = &[];
+    const CALLS: Calls = Calls {
+        find: &[
+            allow(&["ec2:DescribeVpcs"], ALL),
+            allow(&["ec2:DescribeVpcAttribute"], &["ec2:vpc/*"]).ours(),
+        ],
+        create: &[
+            allow(&["ec2:CreateVpc"], &["ec2:vpc/*"]).tagged(),
+            super::TAG_NEW,
+            allow(&["ec2:ModifyVpcAttribute"], &["ec2:vpc/*"]).ours(),
+        ],
+        update: &[
+            super::TAG,
+            allow(&["ec2:ModifyVpcAttribute"], &["ec2:vpc/*"]).ours(),
+        ],
+        delete: &[allow(&["ec2:DeleteVpc"], &["ec2:vpc/*"]).ours()],
+    };
     const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

@@ -12,6 +12,7 @@ use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, Grant, allow};
 use crate::resources::iam::permissions::ROTATING;
 use crate::resources::iam::policy;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
@@ -31,9 +32,38 @@ pub struct VpcEndpoint {
     pub tags: Tags,
 }
 
+/// EC2 joins the hosted zone of the service's names to the VPC for the operator.
+const NAMES: Grant = allow(
+    &["route53:AssociateVPCWithHostedZone"],
+    &["route53:hostedzone/*"],
+);
+
 impl Resource for VpcEndpoint {
     const KIND: &'static str = "vpc-endpoint";
     const NEEDS: &'static [&'static str] = &["vpc", "subnet", "security-group"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["ec2:DescribeVpcEndpoints"], ALL)],
+        create: &[
+            allow(&["ec2:CreateVpcEndpoint"], &["ec2:vpc-endpoint/*"]).tagged(),
+            allow(
+                &["ec2:CreateVpcEndpoint"],
+                &["ec2:security-group/*", "ec2:subnet/*", "ec2:vpc/*"],
+            )
+            .ours(),
+            super::TAG_NEW,
+            NAMES,
+        ],
+        update: &[
+            super::TAG,
+            allow(
+                &["ec2:ModifyVpcEndpoint"],
+                &["ec2:security-group/*", "ec2:subnet/*", "ec2:vpc-endpoint/*"],
+            )
+            .ours(),
+            NAMES,
+        ],
+        delete: &[allow(&["ec2:DeleteVpcEndpoints"], &["ec2:vpc-endpoint/*"]).ours()],
+    };
     const INTERRUPTS: Option<&'static str> = Some("functions that read their secrets");
     const SUPERSEDED: bool = true;
     const UNVERSIONED: &'static [&'static str] = &["state", "tags"];

@@ -12,6 +12,7 @@ use super::{NOT_FOUND, rule_arn, settled};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::lambda::permission::SCHEDULE;
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
@@ -34,6 +35,32 @@ pub struct EventRule {
 impl Resource for EventRule {
     const KIND: &'static str = "event-rule";
     const NEEDS: &'static [&'static str] = &["function-alias", "function-permission", "schema"];
+    const CALLS: Calls = Calls {
+        find: &[
+            allow(&["events:ListRules"], ALL),
+            allow(
+                &["events:ListTagsForResource", "events:ListTargetsByRule"],
+                &["events:rule/{stack}-*"],
+            ),
+        ],
+        create: &[allow(
+            &["events:PutRule", "events:PutTargets", "events:TagResource"],
+            &["events:rule/{stack}-*"],
+        )],
+        update: &[allow(
+            &[
+                "events:PutRule",
+                "events:PutTargets",
+                "events:RemoveTargets",
+                "events:TagResource",
+            ],
+            &["events:rule/{stack}-*"],
+        )],
+        delete: &[allow(
+            &["events:DeleteRule", "events:RemoveTargets"],
+            &["events:rule/{stack}-*"],
+        )],
+    };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let migrator = Target::of(

@@ -18,6 +18,7 @@ use crate::aws::{During, Reader};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, When, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -42,6 +43,33 @@ pub struct Detector {
 impl Resource for Detector {
     const KIND: &'static str = "detector";
     const NEEDS: &'static [&'static str] = &[];
+    /// Somebody else's detector carries none of our tags.
+    const CALLS: Calls = Calls {
+        find: &[
+            allow(&["guardduty:ListDetectors"], ALL),
+            allow(&["guardduty:GetDetector"], &["guardduty:detector/*"]),
+        ],
+        create: &[
+            allow(&["guardduty:CreateDetector"], ALL).tagged(),
+            allow(
+                &["guardduty:TagResource", "guardduty:UpdateDetector"],
+                &["guardduty:detector/*"],
+            ),
+            allow(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam:role/aws-service-role/guardduty.amazonaws.com/*"],
+            )
+            .when(&[When::LinkedTo("guardduty.amazonaws.com")]),
+        ],
+        update: &[allow(
+            &["guardduty:TagResource", "guardduty:UpdateDetector"],
+            &["guardduty:detector/*"],
+        )],
+        delete: &[allow(
+            &["guardduty:DeleteDetector"],
+            &["guardduty:detector/*"],
+        )],
+    };
     const INTERRUPTS: Option<&'static str> = Some("the watch for attacks");
     const SHARED: bool = true;
 

@@ -13,6 +13,7 @@ use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
 use crate::error::{Error, Kind, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -57,6 +58,41 @@ pub fn arn(stack: &Stack, name: &str) -> String {
 impl Resource for Role {
     const KIND: &'static str = "iam-role";
     const NEEDS: &'static [&'static str] = &["kms-key", "secret", "vpc"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["iam:GetAccountAuthorizationDetails"], ALL)],
+        create: &[allow(
+            &[
+                "iam:CreateRole",
+                "iam:GetRole",
+                "iam:DeleteRolePermissionsBoundary",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:PutRolePolicy",
+                "iam:TagRole",
+                "iam:UpdateAssumeRolePolicy",
+            ],
+            &["iam:role/wmctl/{stack}/*"],
+        )],
+        update: &[allow(
+            &[
+                "iam:DeleteRolePermissionsBoundary",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:PutRolePolicy",
+                "iam:TagRole",
+                "iam:UpdateAssumeRolePolicy",
+            ],
+            &["iam:role/wmctl/{stack}/*"],
+        )],
+        delete: &[allow(
+            &[
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+            ],
+            &["iam:role/wmctl/{stack}/*"],
+        )],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

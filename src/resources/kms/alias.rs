@@ -10,6 +10,7 @@ use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,9 +18,18 @@ pub struct Alias {
     pub key: String,
 }
 
+/// The alias and the key behind it, whose tags may take minutes to count where it is new.
+const BOTH: &[&str] = &["kms:alias/{stack}", "kms:key/*"];
+
 impl Resource for Alias {
     const KIND: &'static str = "kms-alias";
     const NEEDS: &'static [&'static str] = &["kms-key"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["kms:DescribeKey"], &["kms:key/*"])],
+        create: &[allow(&["kms:CreateAlias", "kms:UpdateAlias"], BOTH)],
+        update: &[allow(&["kms:UpdateAlias"], BOTH)],
+        delete: &[allow(&["kms:DeleteAlias"], BOTH)],
+    };
 
     fn wanted(_scope: &Scope) -> Vec<(String, Self)> {
         let key = "${kms-key/main}".to_owned();

@@ -14,6 +14,7 @@ use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, Grant, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
 
@@ -35,9 +36,55 @@ pub struct Key {
     pub tags: Tags,
 }
 
+/// On any key: the tags of a new one may take minutes to count.
+const ROTATE: Grant = allow(&["kms:EnableKeyRotation"], &["kms:key/*"]);
+
 impl Resource for Key {
     const KIND: &'static str = "kms-key";
     const NEEDS: &'static [&'static str] = &[];
+    const CALLS: Calls = Calls {
+        find: &[
+            allow(&["kms:ListKeys"], ALL),
+            allow(
+                &[
+                    "kms:DescribeKey",
+                    "kms:GetKeyPolicy",
+                    "kms:GetKeyRotationStatus",
+                    "kms:ListResourceTags",
+                ],
+                &["kms:key/*"],
+            ),
+        ],
+        create: &[
+            allow(&["kms:CreateKey"], ALL).tagged(),
+            allow(&["kms:TagResource"], &["kms:key/*"]).tagged(),
+            ROTATE,
+            allow(
+                &[
+                    "kms:CancelKeyDeletion",
+                    "kms:EnableKey",
+                    "kms:PutKeyPolicy",
+                    "kms:TagResource",
+                ],
+                &["kms:key/*"],
+            )
+            .ours(),
+        ],
+        update: &[
+            ROTATE,
+            allow(
+                &[
+                    "kms:CancelKeyDeletion",
+                    "kms:EnableKey",
+                    "kms:PutKeyPolicy",
+                    "kms:TagResource",
+                ],
+                &["kms:key/*"],
+            )
+            .ours(),
+        ],
+        delete: &[allow(&["kms:ScheduleKeyDeletion"], &["kms:key/*"]).ours()],
+    };
     const DATA: bool = true;
     const INTERRUPTS: Option<&'static str> = Some("every request");
 

@@ -18,6 +18,7 @@ use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 
 /// How long a new version may take to answer its health check: its role and its network are
@@ -35,6 +36,34 @@ pub struct FunctionAlias {
 impl Resource for FunctionAlias {
     const KIND: &'static str = "function-alias";
     const NEEDS: &'static [&'static str] = &["function", "function-version"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["lambda:GetAlias"], &["lambda:function:{stack}-*"])],
+        create: &[allow(
+            &[
+                "lambda:CreateAlias",
+                "lambda:GetFunctionConfiguration",
+                "lambda:InvokeFunction",
+                "lambda:PublishVersion",
+                "lambda:UpdateAlias",
+                "lambda:UpdateFunctionConfiguration",
+            ],
+            &["lambda:function:{stack}-*"],
+        )],
+        update: &[allow(
+            &[
+                "lambda:GetFunctionConfiguration",
+                "lambda:InvokeFunction",
+                "lambda:PublishVersion",
+                "lambda:UpdateAlias",
+                "lambda:UpdateFunctionConfiguration",
+            ],
+            &["lambda:function:{stack}-*"],
+        )],
+        delete: &[allow(
+            &["lambda:DeleteAlias"],
+            &["lambda:function:{stack}-*"],
+        )],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(_scope: &Scope) -> Vec<(String, Self)> {

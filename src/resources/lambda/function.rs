@@ -14,6 +14,7 @@ use crate::config::{Architecture, Config};
 use crate::diff::{diff, fields};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{ALL, Calls, When, allow};
 use crate::resources::logs::function_group;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
 use crate::stack::Tags;
@@ -69,6 +70,88 @@ impl Resource for Function {
         // It reads its secrets through it for as long as it stands in the VPC.
         "vpc-endpoint",
     ];
+    const CALLS: Calls = Calls {
+        find: &[
+            allow(
+                &[
+                    "lambda:GetFunction",
+                    "lambda:ListFunctionUrlConfigs",
+                    "lambda:ListTags",
+                ],
+                &["lambda:function:{stack}-*"],
+            ),
+            super::SEE_VARIABLES,
+        ],
+        create: &[
+            allow(
+                &[
+                    "lambda:CreateFunction",
+                    "lambda:GetFunctionConfiguration",
+                    "lambda:PutFunctionConcurrency",
+                    "lambda:TagResource",
+                    "lambda:UpdateFunctionCode",
+                    "lambda:UpdateFunctionConfiguration",
+                    "lambda:DeleteFunctionUrlConfig",
+                ],
+                &["lambda:function:{stack}-*"],
+            ),
+            allow(
+                &["iam:PassRole"],
+                &[
+                    "iam:role/wmctl/{stack}/{stack}-function",
+                    "iam:role/wmctl/{stack}/{stack}-migrator",
+                ],
+            )
+            .when(&[When::PassedTo("lambda.amazonaws.com")]),
+            allow(
+                &[
+                    "ec2:DescribeSecurityGroups",
+                    "ec2:DescribeSubnets",
+                    "ec2:DescribeVpcs",
+                ],
+                ALL,
+            ),
+            super::USE_KEY,
+        ],
+        update: &[
+            allow(
+                &[
+                    "lambda:GetFunctionConfiguration",
+                    "lambda:PutFunctionConcurrency",
+                    "lambda:TagResource",
+                    "lambda:UpdateFunctionCode",
+                    "lambda:UpdateFunctionConfiguration",
+                    "lambda:DeleteFunctionUrlConfig",
+                ],
+                &["lambda:function:{stack}-*"],
+            ),
+            allow(
+                &["iam:PassRole"],
+                &[
+                    "iam:role/wmctl/{stack}/{stack}-function",
+                    "iam:role/wmctl/{stack}/{stack}-migrator",
+                ],
+            )
+            .when(&[When::PassedTo("lambda.amazonaws.com")]),
+            allow(
+                &[
+                    "ec2:DescribeSecurityGroups",
+                    "ec2:DescribeSubnets",
+                    "ec2:DescribeVpcs",
+                ],
+                ALL,
+            ),
+            super::USE_KEY,
+        ],
+        delete: &[allow(
+            &[
+                "lambda:DeleteFunction",
+                "lambda:GetFunctionConfiguration",
+                "lambda:UpdateFunctionConfiguration",
+            ],
+            &["lambda:function:{stack}-*"],
+        )],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every request");
     /// These belong to the function, not to a version of it.
     const UNVERSIONED: &'static [&'static str] =

@@ -26,7 +26,33 @@ use crate::aws::During;
 use crate::aws::patience::{Look, patiently, wait};
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::permissions::{Grant, When, allow};
 use crate::resources::Cx;
+
+/// Lambda shows a function's variables to whoever may decrypt them.
+const SEE_VARIABLES: Grant = allow(&["kms:Decrypt"], &["kms:key/*"]).when(&[When::Via("lambda")]);
+
+/// What Lambda does with the key for whoever gives it to a function.
+const USE_KEY: Grant = allow(
+    &[
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+    ],
+    &["kms:key/*"],
+)
+.when(&[When::Via("lambda")]);
+
+/// The migrator at work.
+pub(crate) const MIGRATE: Grant = allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]);
+
+/// What it writes meanwhile.
+pub(crate) const FOLLOW: Grant = allow(
+    &["logs:FilterLogEvents"],
+    &["logs:log-group:/aws/lambda/{stack}-*"],
+);
 
 /// The functions of the crate, by logical name.
 pub const FUNCTIONS: [&str; 2] = ["chatbot", "migrator"];

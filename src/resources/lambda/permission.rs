@@ -11,6 +11,7 @@ use super::{FUNCTIONS, LIVE, NOT_FOUND, exists, once_idle};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::events::rule::MAINTENANCE;
 use crate::resources::events::rule_arn;
 use crate::resources::secretsmanager::rotation::rotated;
@@ -33,6 +34,18 @@ pub struct FunctionPermission {
 impl Resource for FunctionPermission {
     const KIND: &'static str = "function-permission";
     const NEEDS: &'static [&'static str] = &["function", "function-alias", "rest-api", "secret"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["lambda:GetPolicy"], &["lambda:function:{stack}-*"])],
+        create: &[allow(
+            &["lambda:AddPermission", "lambda:RemovePermission"],
+            &["lambda:function:{stack}-*"],
+        )],
+        update: &[],
+        delete: &[allow(
+            &["lambda:RemovePermission"],
+            &["lambda:function:{stack}-*"],
+        )],
+    };
     const INTERRUPTS: Option<&'static str> = Some("every request");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

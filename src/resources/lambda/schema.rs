@@ -17,6 +17,7 @@ use crate::aws::{Aws, During, Reader};
 use crate::error::{Error, Result};
 use crate::migrations::{self, Migration};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, DatabaseServer, Found, Resource, Scope};
 use crate::resources::{rds, secretsmanager};
 
@@ -46,6 +47,32 @@ impl Resource for Schema {
         "secret",
         "vpc-endpoint",
     ];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["lambda:GetAlias"], &["lambda:function:{stack}-*"])],
+        create: &[
+            super::MIGRATE,
+            super::FOLLOW,
+            allow(
+                &["lambda:TagResource", "lambda:GetAlias"],
+                &["lambda:function:{stack}-*"],
+            ),
+            rds::snapshot::TAKE,
+            rds::snapshot::WATCH,
+            rds::GRANT_KEY,
+        ],
+        update: &[
+            super::MIGRATE,
+            super::FOLLOW,
+            allow(
+                &["lambda:TagResource", "lambda:GetAlias"],
+                &["lambda:function:{stack}-*"],
+            ),
+            rds::snapshot::TAKE,
+            rds::snapshot::WATCH,
+            rds::GRANT_KEY,
+        ],
+        delete: &[],
+    };
     const DELETABLE: bool = false;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

@@ -13,6 +13,7 @@ use super::{FUNCTIONS, NOT_FOUND, alias, once_idle, ready, settled};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// How the revision is kept with the version; behind it stands the schema it was published with.
@@ -29,6 +30,25 @@ pub struct FunctionVersion {
 impl Resource for FunctionVersion {
     const KIND: &'static str = "function-version";
     const NEEDS: &'static [&'static str] = &["function"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["lambda:ListVersionsByFunction"],
+            &["lambda:function:{stack}-*"],
+        )],
+        create: &[allow(
+            &[
+                "lambda:GetFunctionConfiguration",
+                "lambda:PublishVersion",
+                "lambda:UpdateFunctionConfiguration",
+            ],
+            &["lambda:function:{stack}-*"],
+        )],
+        update: &[],
+        delete: &[allow(
+            &["lambda:DeleteFunction"],
+            &["lambda:function:{stack}-*"],
+        )],
+    };
     /// As many stay as [function] keep_versions says.
     const SUPERSEDED: bool = true;
 

@@ -13,6 +13,7 @@ use crate::aws::{During, Optional, Reader};
 use crate::config::ExecutionLogs;
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -48,6 +49,30 @@ pub struct LogGroup {
 impl Resource for LogGroup {
     const KIND: &'static str = "log-group";
     const NEEDS: &'static [&'static str] = &["kms-key", "rest-api"];
+    const CALLS: Calls = Calls {
+        find: &[
+            allow(&["logs:DescribeLogGroups"], ALL),
+            allow(&["logs:ListTagsForResource"], super::GROUPS),
+        ],
+        create: &[allow(
+            &[
+                "logs:CreateLogGroup",
+                "logs:AssociateKmsKey",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+            ],
+            super::GROUPS,
+        )],
+        update: &[allow(
+            &[
+                "logs:AssociateKmsKey",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+            ],
+            super::GROUPS,
+        )],
+        delete: &[allow(&["logs:DeleteLogGroup"], super::GROUPS)],
+    };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let (config, stack) = (scope.config, scope.stack);

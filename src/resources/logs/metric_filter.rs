@@ -9,6 +9,7 @@ use super::{access_group, trail_group};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Stack;
 
@@ -71,6 +72,12 @@ pub fn counted(scope: &Scope) -> Vec<&'static str> {
 impl Resource for MetricFilter {
     const KIND: &'static str = "metric-filter";
     const NEEDS: &'static [&'static str] = &["log-group"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["logs:DescribeMetricFilters"], super::GROUPS)],
+        create: &[allow(&["logs:PutMetricFilter"], super::GROUPS)],
+        update: &[allow(&["logs:PutMetricFilter"], super::GROUPS)],
+        delete: &[allow(&["logs:DeleteMetricFilter"], super::GROUPS)],
+    };
     const INTERRUPTS: Option<&'static str> = Some("an alarm's figures");
 
     /// By its name, which outlives the group.

@@ -6,6 +6,15 @@ pub mod metric_filter;
 
 use crate::stack::Stack;
 
+/// The stack's log groups, and the names of those that API Gateway makes: it puts an API's id
+/// there, which nobody knows before.
+const GROUPS: &[&str] = &[
+    "logs:log-group:/aws/*/{stack}-*",
+    "logs:log-group:/aws/rds/instance/{stack}/*",
+    "logs:log-group:API-Gateway-Execution-Logs_*",
+    "logs:log-group:aws-waf-logs-{stack}*",
+];
+
 /// What Lambda calls the group of a function.
 pub fn function_group(stack: &Stack, function: &str) -> String {
     format!("/aws/lambda/{}", stack.name(function))

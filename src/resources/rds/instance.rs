@@ -15,9 +15,10 @@ use crate::config::Config;
 use crate::diff::{diff, fields};
 use crate::error::Result;
 use crate::object::{Attributes, Id};
+use crate::permissions::{Calls, When, allow};
 use crate::resources::iam::role::{self, Role};
 use crate::resources::logs::log_group::LogGroup;
-use crate::resources::secretsmanager::password;
+use crate::resources::secretsmanager::{self, password};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
 use crate::stack::Tags;
 
@@ -71,6 +72,66 @@ impl Resource for Instance {
         "iam-role",
         "log-group",
     ];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["rds:DescribeDBInstances"], &["rds:db:*"])],
+        create: &[
+            allow(
+                &["rds:CreateDBInstance"],
+                &[
+                    "rds:db:{stack}",
+                    "rds:og:default*",
+                    "rds:pg:{stack}-*",
+                    "rds:subgrp:{stack}",
+                ],
+            ),
+            allow(&["rds:AddTagsToResource"], &["rds:db:{stack}"]),
+            super::ENCRYPT,
+            super::GRANT_KEY,
+            allow(
+                &["iam:PassRole"],
+                &["iam:role/wmctl/{stack}/{stack}-rds-monitoring"],
+            )
+            .when(&[When::PassedTo("monitoring.rds.amazonaws.com")]),
+            super::SERVICE_ROLE,
+            secretsmanager::READ,
+            secretsmanager::DECRYPT,
+        ],
+        update: &[
+            allow(
+                &["rds:ModifyDBInstance"],
+                &[
+                    "rds:db:{stack}",
+                    "rds:og:default*",
+                    "rds:pg:{stack}-*",
+                    "rds:subgrp:{stack}",
+                ],
+            ),
+            allow(&["rds:AddTagsToResource"], &["rds:db:{stack}"]),
+            allow(
+                &["iam:PassRole"],
+                &["iam:role/wmctl/{stack}/{stack}-rds-monitoring"],
+            )
+            .when(&[When::PassedTo("monitoring.rds.amazonaws.com")]),
+            secretsmanager::READ,
+            secretsmanager::DECRYPT,
+        ],
+        delete: &[
+            allow(
+                &["rds:ModifyDBInstance"],
+                &[
+                    "rds:db:{stack}",
+                    "rds:og:default*",
+                    "rds:pg:{stack}-*",
+                    "rds:subgrp:{stack}",
+                ],
+            ),
+            allow(&["rds:DeleteDBInstance"], &["rds:db:{stack}"]),
+            allow(
+                &["rds:CreateDBSnapshot", "rds:AddTagsToResource"],
+                &["rds:db:{stack}", "rds:snapshot:{stack}-*"],
+            ),
+        ],
+    };
     const DATA: bool = true;
     const INTERRUPTS: Option<&'static str> = Some("every request");
 

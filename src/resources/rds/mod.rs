@@ -18,8 +18,27 @@ use aws_sdk_rds::types::Tag;
 use crate::aws::patience::patiently;
 use crate::aws::{Aws, During, Optional};
 use crate::error::{Error, Result};
+use crate::permissions::{Grant, When, allow};
 use crate::resources::Cx;
 use crate::stack::Tags;
+
+/// What RDS does with the key for whoever makes an instance.
+const ENCRYPT: Grant = allow(
+    &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
+    &["kms:key/*"],
+)
+.when(&[When::Via("rds")]);
+
+/// Only for RDS's own resources.
+pub(super) const GRANT_KEY: Grant =
+    allow(&["kms:CreateGrant"], &["kms:key/*"]).when(&[When::Via("rds"), When::ForResource]);
+
+/// Made in an account that has no database yet.
+const SERVICE_ROLE: Grant = allow(
+    &["iam:CreateServiceLinkedRole"],
+    &["iam:role/aws-service-role/rds.amazonaws.com/*"],
+)
+.when(&[When::LinkedTo("rds.amazonaws.com")]);
 
 /// The database's administrator, whom migrations alone use. Scanners look for `admin` and `root`.
 pub const ADMIN: &str = "wmctl_admin";

@@ -12,6 +12,7 @@ use crate::config::{Database, default_parameters};
 use crate::diff::{diff, fields};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
 use crate::stack::{Stack, Tags};
 
@@ -29,6 +30,36 @@ pub struct ParameterGroup {
 impl Resource for ParameterGroup {
     const KIND: &'static str = "db-parameter-group";
     const NEEDS: &'static [&'static str] = &[];
+    const CALLS: Calls = Calls {
+        find: &[
+            allow(
+                &["rds:DescribeDBParameterGroups", "rds:ListTagsForResource"],
+                &["rds:pg:{stack}-*"],
+            ),
+            allow(&["rds:DescribeDBParameters"], &["rds:pg:*"]),
+        ],
+        create: &[allow(
+            &[
+                "rds:AddTagsToResource",
+                "rds:CreateDBParameterGroup",
+                "rds:ModifyDBParameterGroup",
+                "rds:ResetDBParameterGroup",
+            ],
+            &["rds:pg:{stack}-*"],
+        )],
+        update: &[allow(
+            &[
+                "rds:AddTagsToResource",
+                "rds:ModifyDBParameterGroup",
+                "rds:ResetDBParameterGroup",
+            ],
+            &["rds:pg:{stack}-*"],
+        )],
+        delete: &[allow(
+            &["rds:DeleteDBParameterGroup"],
+            &["rds:pg:{stack}-*"],
+        )],
+    };
     const SUPERSEDED: bool = true;
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

@@ -9,7 +9,18 @@ use crate::aws::During;
 use crate::aws::patience::{Look, wait};
 use crate::error::{Error, Result};
 use crate::object::Id;
+use crate::permissions::{Grant, allow};
 use crate::resources::Cx;
+
+/// What a snapshot takes.
+pub const TAKE: Grant = allow(
+    &["rds:AddTagsToResource", "rds:CreateDBSnapshot"],
+    &["rds:db:{stack}", "rds:snapshot:{stack}-*"],
+);
+pub const WATCH: Grant = allow(
+    &["rds:DescribeDBSnapshots"],
+    &["rds:db:{stack}", "rds:snapshot:{stack}-*"],
+);
 
 /// Only what was written since the last backup is copied, but that may be much.
 const WITHIN: Duration = Duration::from_hours(3);

@@ -10,6 +10,7 @@ use crate::aws::{Aws, During, Optional, Reader};
 use crate::diff::{diff, fields};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::ec2::subnet::by_zone;
 use crate::resources::{Cx, Found, Resource, Scope, to_value};
 use crate::stack::{Stack, Tags};
@@ -26,6 +27,28 @@ pub struct SubnetGroup {
 impl Resource for SubnetGroup {
     const KIND: &'static str = "db-subnet-group";
     const NEEDS: &'static [&'static str] = &["subnet"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"],
+            &["rds:subgrp:{stack}"],
+        )],
+        create: &[
+            allow(
+                &[
+                    "rds:AddTagsToResource",
+                    "rds:CreateDBSubnetGroup",
+                    "rds:ModifyDBSubnetGroup",
+                ],
+                &["rds:subgrp:{stack}"],
+            ),
+            super::SERVICE_ROLE,
+        ],
+        update: &[allow(
+            &["rds:AddTagsToResource", "rds:ModifyDBSubnetGroup"],
+            &["rds:subgrp:{stack}"],
+        )],
+        delete: &[allow(&["rds:DeleteDBSubnetGroup"], &["rds:subgrp:{stack}"])],
+    };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         if scope.config.database.instance.is_some() {

@@ -16,6 +16,7 @@ use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Kind, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -67,6 +68,63 @@ impl Lifecycle {
 impl Resource for Bucket {
     const KIND: &'static str = "bucket";
     const NEEDS: &'static [&'static str] = &["kms-key"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &[
+                "s3:GetBucketLogging",
+                "s3:GetBucketOwnershipControls",
+                "s3:GetBucketPolicy",
+                "s3:GetBucketPublicAccessBlock",
+                "s3:GetBucketTagging",
+                "s3:GetBucketVersioning",
+                "s3:GetEncryptionConfiguration",
+                "s3:GetLifecycleConfiguration",
+            ],
+            &["s3:{bucket}*"],
+        )],
+        create: &[allow(
+            &[
+                "s3:CreateBucket",
+                "s3:TagResource",
+                "s3:PutBucketLogging",
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketPolicy",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketTagging",
+                "s3:PutBucketVersioning",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+            ],
+            &["s3:{bucket}*"],
+        )],
+        update: &[allow(
+            &[
+                "s3:PutBucketLogging",
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketPolicy",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketTagging",
+                "s3:PutBucketVersioning",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+            ],
+            &["s3:{bucket}*"],
+        )],
+        delete: &[
+            allow(
+                &[
+                    "s3:DeleteBucket",
+                    "s3:DeleteBucketPolicy",
+                    "s3:ListBucketVersions",
+                ],
+                &["s3:{bucket}*"],
+            ),
+            allow(
+                &["s3:DeleteObject", "s3:DeleteObjectVersion"],
+                &["s3:{bucket}*/*"],
+            ),
+        ],
+    };
     const DATA: bool = true;
     const INTERRUPTS: Option<&'static str> = Some("the trail");
 

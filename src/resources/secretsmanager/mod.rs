@@ -19,7 +19,21 @@ use serde::Deserialize;
 
 use crate::aws::{Aws, During};
 use crate::error::{Error, Result};
+use crate::permissions::{Grant, When, allow};
 use crate::stack::{Stack, Tags};
+
+/// What a key does for the stack's secrets, in the operator's name. Which key they are under is not
+/// told by its tags: those of a new key may take minutes to count.
+pub(crate) const DECRYPT: Grant = allow(&["kms:Decrypt"], &["kms:key/*"]).when(OF_SECRETS);
+pub(crate) const ENCRYPT: Grant =
+    allow(&["kms:Decrypt", "kms:GenerateDataKey"], &["kms:key/*"]).when(OF_SECRETS);
+const OF_SECRETS: &[When] = &[When::OfSecrets, When::Via("secretsmanager")];
+
+/// The values of the stack's secrets.
+pub(crate) const READ: Grant = allow(
+    &["secretsmanager:GetSecretValue"],
+    &["secretsmanager:secret:{stack}/*"],
+);
 
 /// One tag for each of a value's sources, and the version of the value that was made of them.
 const TAG_SOURCE: &str = "wmctl:source/";

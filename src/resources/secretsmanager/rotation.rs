@@ -12,6 +12,7 @@ use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::lambda::{permission, schema};
 use crate::resources::{Cx, Found, Resource, Scope};
 
@@ -31,6 +32,32 @@ impl Resource for SecretRotation {
     const KIND: &'static str = "secret-rotation";
     const NEEDS: &'static [&'static str] =
         &["secret", "function-alias", "function-permission", "schema"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["secretsmanager:DescribeSecret"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
+        create: &[
+            allow(
+                &["secretsmanager:RotateSecret"],
+                &["secretsmanager:secret:{stack}/*"],
+            ),
+            allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]),
+            super::ENCRYPT,
+        ],
+        update: &[
+            allow(
+                &["secretsmanager:RotateSecret"],
+                &["secretsmanager:secret:{stack}/*"],
+            ),
+            allow(&["lambda:InvokeFunction"], &["lambda:function:{stack}-*"]),
+            super::ENCRYPT,
+        ],
+        delete: &[allow(
+            &["secretsmanager:CancelRotateSecret"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
+    };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         let days = scope.config.database.rotate_after_days;

@@ -16,6 +16,7 @@ use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::apigateway::versions::versions;
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
@@ -38,6 +39,58 @@ pub struct Secret {
 impl Resource for Secret {
     const KIND: &'static str = "secret";
     const NEEDS: &'static [&'static str] = &["kms-key", "api-key"];
+    const CALLS: Calls = Calls {
+        find: &[
+            allow(&["secretsmanager:ListSecrets"], ALL),
+            allow(
+                &[
+                    "secretsmanager:DescribeSecret",
+                    "secretsmanager:ListSecretVersionIds",
+                ],
+                &[
+                    "secretsmanager:secret:{stack}/*",
+                    "secretsmanager:secret:{admin-secret}",
+                ],
+            ),
+        ],
+        create: &[
+            allow(
+                &[
+                    "secretsmanager:CreateSecret",
+                    "secretsmanager:DescribeSecret",
+                    "secretsmanager:GetSecretValue",
+                    "secretsmanager:PutSecretValue",
+                    "secretsmanager:RestoreSecret",
+                    "secretsmanager:TagResource",
+                    "secretsmanager:UntagResource",
+                    "secretsmanager:UpdateSecret",
+                    "secretsmanager:UpdateSecretVersionStage",
+                ],
+                &["secretsmanager:secret:{stack}/*"],
+            ),
+            super::ENCRYPT,
+            allow(&["apigateway:GET"], &["apigateway:/apikeys/*"]).ours(),
+        ],
+        update: &[
+            allow(
+                &[
+                    "secretsmanager:GetSecretValue",
+                    "secretsmanager:PutSecretValue",
+                    "secretsmanager:TagResource",
+                    "secretsmanager:UntagResource",
+                    "secretsmanager:UpdateSecret",
+                    "secretsmanager:UpdateSecretVersionStage",
+                ],
+                &["secretsmanager:secret:{stack}/*"],
+            ),
+            super::ENCRYPT,
+            allow(&["apigateway:GET"], &["apigateway:/apikeys/*"]).ours(),
+        ],
+        delete: &[allow(
+            &["secretsmanager:DeleteSecret"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
+    };
     const DATA: bool = true;
     const INTERRUPTS: Option<&'static str> = Some("every request");
 

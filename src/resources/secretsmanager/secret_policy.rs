@@ -11,6 +11,7 @@ use super::{NOT_FOUND, aws_name};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::iam::{policy, role};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 use crate::stack::Stack;
@@ -24,6 +25,24 @@ pub struct SecretPolicy {
 impl Resource for SecretPolicy {
     const KIND: &'static str = "secret-policy";
     const NEEDS: &'static [&'static str] = &["secret"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["secretsmanager:GetResourcePolicy"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
+        create: &[allow(
+            &["secretsmanager:PutResourcePolicy"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
+        update: &[allow(
+            &["secretsmanager:PutResourcePolicy"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
+        delete: &[allow(
+            &["secretsmanager:DeleteResourcePolicy"],
+            &["secretsmanager:secret:{stack}/*"],
+        )],
+    };
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {
         content::wanted(scope.config)

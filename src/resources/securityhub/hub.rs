@@ -17,6 +17,7 @@ use crate::aws::{Aws, During, Reader};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, When, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
 
@@ -31,9 +32,46 @@ pub struct SecurityHub {
     pub tags: Tags,
 }
 
+const HUB: &[&str] = &["securityhub:hub/default"];
+
 impl Resource for SecurityHub {
     const KIND: &'static str = "security-hub";
     const NEEDS: &'static [&'static str] = &[];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &[
+                "securityhub:DescribeHub",
+                "securityhub:GetEnabledStandards",
+                "securityhub:ListTagsForResource",
+            ],
+            HUB,
+        )],
+        create: &[
+            allow(
+                &[
+                    "securityhub:BatchEnableStandards",
+                    "securityhub:EnableSecurityHub",
+                    "securityhub:TagResource",
+                    "securityhub:UpdateSecurityHubConfiguration",
+                ],
+                HUB,
+            ),
+            allow(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam:role/aws-service-role/securityhub.amazonaws.com/*"],
+            )
+            .when(&[When::LinkedTo("securityhub.amazonaws.com")]),
+        ],
+        update: &[allow(
+            &[
+                "securityhub:BatchEnableStandards",
+                "securityhub:TagResource",
+                "securityhub:UpdateSecurityHubConfiguration",
+            ],
+            HUB,
+        )],
+        delete: &[allow(&["securityhub:DisableSecurityHub"], HUB)],
+    };
     const INTERRUPTS: Option<&'static str> = Some("the checks of the account");
     const SHARED: bool = true;
 

@@ -7,6 +7,7 @@ use super::topic_arn;
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// What stands for a subscription's ARN until its address has confirmed it.
@@ -23,6 +24,12 @@ pub struct Subscription {
 impl Resource for Subscription {
     const KIND: &'static str = "topic-subscription";
     const NEEDS: &'static [&'static str] = &["topic"];
+    const CALLS: Calls = Calls {
+        find: &[allow(&["sns:ListSubscriptionsByTopic"], &["sns:{stack}"])],
+        create: &[allow(&["sns:Subscribe"], &["sns:{stack}"])],
+        update: &[],
+        delete: &[allow(&["sns:Unsubscribe"], ALL)],
+    };
     const INTERRUPTS: Option<&'static str> = Some("alarms' e-mails");
     const SUPERSEDED: bool = true;
 

@@ -8,6 +8,7 @@ use super::topic_arn;
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::iam::policy::{document, parse};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::{Stack, Tags};
@@ -31,6 +32,21 @@ pub struct Topic {
 impl Resource for Topic {
     const KIND: &'static str = "topic";
     const NEEDS: &'static [&'static str] = &["kms-key"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["sns:GetTopicAttributes", "sns:ListTagsForResource"],
+            &["sns:{stack}"],
+        )],
+        create: &[allow(
+            &["sns:CreateTopic", "sns:TagResource"],
+            &["sns:{stack}"],
+        )],
+        update: &[allow(
+            &["sns:SetTopicAttributes", "sns:TagResource"],
+            &["sns:{stack}"],
+        )],
+        delete: &[allow(&["sns:DeleteTopic"], &["sns:{stack}"])],
+    };
     const INTERRUPTS: Option<&'static str> = Some("alarms' e-mails");
 
     fn wanted(scope: &Scope) -> Vec<(String, Self)> {

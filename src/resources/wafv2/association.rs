@@ -7,6 +7,7 @@ use super::{NOT_FOUND, settled};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{Calls, allow};
 use crate::resources::apigateway::stage_arns;
 use crate::resources::{Cx, Found, Resource, Scope};
 
@@ -19,6 +20,57 @@ pub struct WebAclAssociation {
 impl Resource for WebAclAssociation {
     const KIND: &'static str = "web-acl-association";
     const NEEDS: &'static [&'static str] = &["stage", "web-acl"];
+    const CALLS: Calls = Calls {
+        find: &[
+            allow(
+                &["wafv2:GetWebACLForResource"],
+                &[
+                    "wafv2:regional/webacl/*/*",
+                    "apigateway:/restapis/*/stages/*",
+                ],
+            ),
+            allow(&["wafv2:GetWebACL"], &["wafv2:regional/webacl/*/*"]),
+        ],
+        create: &[
+            allow(
+                &["wafv2:AssociateWebACL"],
+                &[
+                    "wafv2:regional/webacl/{stack}/*",
+                    "apigateway:/restapis/*/stages/*",
+                ],
+            ),
+            allow(
+                &["apigateway:SetWebACL"],
+                &["apigateway:/restapis/*/stages/*"],
+            )
+            .ours(),
+        ],
+        update: &[
+            allow(
+                &["wafv2:AssociateWebACL"],
+                &[
+                    "wafv2:regional/webacl/{stack}/*",
+                    "apigateway:/restapis/*/stages/*",
+                ],
+            ),
+            allow(
+                &["apigateway:SetWebACL"],
+                &["apigateway:/restapis/*/stages/*"],
+            )
+            .ours(),
+        ],
+        delete: &[
+            allow(
+                &["wafv2:DisassociateWebACL"],
+                &["apigateway:/restapis/*/stages/*"],
+            ),
+            allow(
+                &["apigateway:SetWebACL"],
+                &["apigateway:/restapis/*/stages/*"],
+            )
+            .ours(),
+        ],
+    };
     const INTERRUPTS: Option<&'static str> = Some("the firewall's protection");
     /// A stage under a new name stands beside the old one for a while.
     const SUPERSEDED: bool = true;

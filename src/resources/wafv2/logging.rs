@@ -7,6 +7,7 @@ use super::{NOT_FOUND, settled, web_acl};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, When, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// The header that a caller's key comes in.
@@ -26,6 +27,59 @@ pub struct WebAclLogging {
 impl Resource for WebAclLogging {
     const KIND: &'static str = "web-acl-logging";
     const NEEDS: &'static [&'static str] = &["web-acl", "log-group"];
+    const CALLS: Calls = Calls {
+        find: &[allow(
+            &["wafv2:GetLoggingConfiguration"],
+            &["wafv2:regional/webacl/{stack}/*"],
+        )],
+        create: &[
+            allow(
+                &["wafv2:PutLoggingConfiguration"],
+                &["wafv2:regional/webacl/{stack}/*"],
+            ),
+            allow(
+                &[
+                    "logs:CreateLogDelivery",
+                    "logs:DeleteLogDelivery",
+                    "logs:DescribeResourcePolicies",
+                    "logs:PutResourcePolicy",
+                ],
+                ALL,
+            ),
+            allow(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam:role/aws-service-role/wafv2.amazonaws.com/*"],
+            )
+            .when(&[When::LinkedTo("wafv2.amazonaws.com")]),
+        ],
+        update: &[
+            allow(
+                &["wafv2:PutLoggingConfiguration"],
+                &["wafv2:regional/webacl/{stack}/*"],
+            ),
+            allow(
+                &[
+                    "logs:CreateLogDelivery",
+                    "logs:DeleteLogDelivery",
+                    "logs:DescribeResourcePolicies",
+                    "logs:PutResourcePolicy",
+                ],
+                ALL,
+            ),
+            allow(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam:role/aws-service-role/wafv2.amazonaws.com/*"],
+            )
+            .when(&[When::LinkedTo("wafv2.amazonaws.com")]),
+        ],
+        delete: &[
+            allow(
+                &["wafv2:DeleteLoggingConfiguration"],
+                &["wafv2:regional/webacl/{stack}/*"],
+            ),
+            allow(&["logs:DeleteLogDelivery"], ALL),
+        ],
+    };
     const INTERRUPTS: Option<&'static str> = Some("the firewall's log");
     const SUPERSEDED: bool = true;
 

@@ -10,6 +10,7 @@ use super::{NOT_FOUND, settled};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
+use crate::permissions::{ALL, Calls, allow};
 use crate::resources::{Cx, Found, Resource, Scope};
 use crate::stack::Tags;
 
@@ -29,6 +30,39 @@ pub struct WebAcl {
 impl Resource for WebAcl {
     const KIND: &'static str = "web-acl";
     const NEEDS: &'static [&'static str] = &[];
+    const CALLS: Calls = Calls {
+        find: &[
+            allow(&["wafv2:ListWebACLs"], ALL),
+            allow(
+                &["wafv2:GetWebACL", "wafv2:ListTagsForResource"],
+                &["wafv2:regional/webacl/{stack}/*"],
+            ),
+        ],
+        create: &[
+            allow(
+                &["wafv2:CreateWebACL", "wafv2:UpdateWebACL"],
+                &[
+                    "wafv2:regional/webacl/{stack}/*",
+                    "wafv2:regional/managedruleset/*/*",
+                ],
+            ),
+            allow(&["wafv2:TagResource"], &["wafv2:regional/webacl/{stack}/*"]),
+        ],
+        update: &[
+            allow(
+                &["wafv2:UpdateWebACL"],
+                &[
+                    "wafv2:regional/webacl/{stack}/*",
+                    "wafv2:regional/managedruleset/*/*",
+                ],
+            ),
+            allow(&["wafv2:TagResource"], &["wafv2:regional/webacl/{stack}/*"]),
+        ],
+        delete: &[allow(
+            &["wafv2:DeleteWebACL"],
+            &["wafv2:regional/webacl/{stack}/*"],
+        )],
+    };
     const SUPERSEDED: bool = true;
     const INTERRUPTS: Option<&'static str> = Some("the firewall's protection");
 

@@ -169,6 +169,7 @@ impl Stage {
             "--skip",
             "migrate,health",
             "--json",
+            "--verbose",
         ];
         self.project.wmctl(&[arguments, &at].concat())
     }
@@ -209,7 +210,7 @@ pub fn changed(plan: &Value) -> BTreeMap<String, (String, Vec<String>)> {
 }
 
 /// Rows that can be tried together: each object at most once.
-fn batches(rows: Vec<Drift>) -> Vec<Vec<Drift>> {
+pub fn batches(rows: Vec<Drift>) -> Vec<Vec<Drift>> {
     let mut batches: Vec<Vec<Drift>> = Vec::new();
     for row in rows {
         let touched = |other: &Drift| {
