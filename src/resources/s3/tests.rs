@@ -81,26 +81,26 @@ async fn what_arrives_while_it_goes_is_removed_too() {
     };
     let nothing = "<ListVersionsResult/>";
     let script = Script::new()
-        .answer("DELETE /", "")
-        .answer("GET /", listed("early"))
-        .answer("POST /", "<DeleteResult/>")
-        .answer("GET /", nothing)
+        .answer("DELETE /?policy", "")
+        .answer("GET /?versions", listed("early"))
+        .answer("POST /?delete", "<DeleteResult/>")
+        .answer("GET /?versions", nothing)
         .refuse(
             "DELETE /",
             409,
             "BucketNotEmpty",
             "The bucket you tried to delete is not empty",
         )
-        .answer("GET /", listed("late"))
-        .answer("POST /", "<DeleteResult/>")
-        .answer("GET /", nothing)
+        .answer("GET /?versions", listed("late"))
+        .answer("POST /?delete", "<DeleteResult/>")
+        .answer("GET /?versions", nothing)
         .answer("DELETE /", "");
     let scene = Scene::new("bucket/trail-logs", script);
     let found = Found::owned(LOGS, attributes([("id", "logs")]), bucket(LOGS));
     Bucket::delete(&scene.cx(), &found).await.unwrap();
     // The policy goes first: what lets others write.
-    assert_eq!(scene.script.calls()[0], "DELETE /");
-    let removed = scene.script.bodies("POST /");
+    assert_eq!(scene.script.calls()[0], "DELETE /?policy");
+    let removed = scene.script.bodies("POST /?delete");
     assert_eq!(removed.len(), 2);
     assert!(
         removed[1].contains("<Key>late</Key><VersionId>1</VersionId>"),
@@ -116,7 +116,7 @@ async fn what_arrives_while_it_goes_is_removed_too() {
 #[tokio::test]
 async fn one_that_is_gone_already_is_deleted() {
     let gone = "The specified bucket does not exist";
-    let script = Script::new().refuse("DELETE /", 404, "NoSuchBucket", gone);
+    let script = Script::new().refuse("DELETE /?policy", 404, "NoSuchBucket", gone);
     let scene = Scene::new("bucket/trail", script);
     let found = Found::owned(TRAIL, attributes([("id", "trail")]), bucket(TRAIL));
     Bucket::delete(&scene.cx(), &found).await.unwrap();
