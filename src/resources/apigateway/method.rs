@@ -11,7 +11,7 @@ use super::{NOT_FOUND, path_name, service_arn, sorted, write};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
-use crate::permissions::{Calls, allow};
+use crate::permissions::Calls;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// API Gateway's longest, and default, in milliseconds.
@@ -55,41 +55,7 @@ impl Resource for Method {
         "request-validator",
         "function-alias",
     ];
-    const CALLS: Calls = Calls {
-        find: &[allow(
-            &["apigateway:GET"],
-            &["apigateway:/restapis/*/resources"],
-        )],
-        create: &[
-            allow(
-                &["apigateway:PUT"],
-                &["apigateway:/restapis/*/resources/*/methods/*"],
-            )
-            .ours(),
-            allow(
-                &["apigateway:DELETE"],
-                &["apigateway:/restapis/*/resources/*/methods/*"],
-            )
-            .ours(),
-        ],
-        update: &[
-            allow(
-                &["apigateway:PUT"],
-                &["apigateway:/restapis/*/resources/*/methods/*"],
-            )
-            .ours(),
-            allow(
-                &["apigateway:DELETE"],
-                &["apigateway:/restapis/*/resources/*/methods/*"],
-            )
-            .ours(),
-        ],
-        delete: &[allow(
-            &["apigateway:DELETE"],
-            &["apigateway:/restapis/*/resources/*/methods/*"],
-        )
-        .ours()],
-    };
+    const CALLS: Calls = super::METHOD_CALLS;
     /// As with paths: somebody else's can come to the same logical name.
     const SUPERSEDED: bool = true;
 

@@ -34,12 +34,26 @@ use crate::aws::During;
 use crate::aws::patience::patiently;
 use crate::config::Throttle;
 use crate::error::{Error, Result};
-use crate::permissions::{Grant, allow};
+use crate::permissions::{Calls, Grant, allow};
 use crate::resources::Cx;
 use crate::stack::{Stack, Tags};
 
 /// Tags have a path of their own, in which the tagged object's ARN is one segment.
 const TAG: Grant = allow(&["apigateway:PUT"], &["apigateway:/tags/*"]);
+
+/// What any method of the API takes, whoever answers it.
+const METHOD_CALLS: Calls = Calls {
+    find: &[allow(
+        &["apigateway:GET"],
+        &["apigateway:/restapis/*/resources"],
+    )],
+    create: METHOD_WRITES,
+    update: METHOD_WRITES,
+    delete: &[METHOD_DELETE],
+};
+const METHOD_WRITES: &[Grant] = &[allow(&["apigateway:PUT"], METHODS).ours(), METHOD_DELETE];
+const METHOD_DELETE: Grant = allow(&["apigateway:DELETE"], METHODS).ours();
+const METHODS: &[&str] = &["apigateway:/restapis/*/resources/*/methods/*"];
 
 const NOT_FOUND: &str = "NotFoundException";
 

@@ -12,7 +12,7 @@ use super::{path_name, sorted, write};
 use crate::aws::{During, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
-use crate::permissions::{Calls, allow};
+use crate::permissions::Calls;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 pub(super) const VERB: &str = "OPTIONS";
@@ -43,41 +43,7 @@ pub(super) fn cors_headers(origin: &str) -> [(&'static str, String); 2] {
 impl Resource for Preflight {
     const KIND: &'static str = "preflight";
     const NEEDS: &'static [&'static str] = &["rest-api", "api-resource"];
-    const CALLS: Calls = Calls {
-        find: &[allow(
-            &["apigateway:GET"],
-            &["apigateway:/restapis/*/resources"],
-        )],
-        create: &[
-            allow(
-                &["apigateway:PUT"],
-                &["apigateway:/restapis/*/resources/*/methods/*"],
-            )
-            .ours(),
-            allow(
-                &["apigateway:DELETE"],
-                &["apigateway:/restapis/*/resources/*/methods/*"],
-            )
-            .ours(),
-        ],
-        update: &[
-            allow(
-                &["apigateway:PUT"],
-                &["apigateway:/restapis/*/resources/*/methods/*"],
-            )
-            .ours(),
-            allow(
-                &["apigateway:DELETE"],
-                &["apigateway:/restapis/*/resources/*/methods/*"],
-            )
-            .ours(),
-        ],
-        delete: &[allow(
-            &["apigateway:DELETE"],
-            &["apigateway:/restapis/*/resources/*/methods/*"],
-        )
-        .ours()],
-    };
+    const CALLS: Calls = super::METHOD_CALLS;
     const INTERRUPTS: Option<&'static str> = Some("browsers' requests");
     const SUPERSEDED: bool = true;
 

@@ -14,7 +14,7 @@ use crate::config::{Architecture, Config};
 use crate::diff::{diff, fields};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, Id, attributes};
-use crate::permissions::{ALL, Calls, When, allow};
+use crate::permissions::{ALL, Calls, Grant, When, allow};
 use crate::resources::logs::function_group;
 use crate::resources::{Cx, Found, OnChange, Resource, Scope, to_value};
 use crate::stack::Tags;
@@ -56,6 +56,24 @@ pub struct Function {
     pub tags: Tags,
 }
 
+const PASS_ROLES: Grant = allow(
+    &["iam:PassRole"],
+    &[
+        "iam:role/wmctl/{stack}/{stack}-function",
+        "iam:role/wmctl/{stack}/{stack}-migrator",
+    ],
+)
+.when(&[When::PassedTo("lambda.amazonaws.com")]);
+/// Lambda looks for what it is told to stand in, as the caller.
+const SEE_NETWORK: Grant = allow(
+    &[
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+    ],
+    ALL,
+);
+
 impl Resource for Function {
     const KIND: &'static str = "function";
     const NEEDS: &'static [&'static str] = &[
@@ -95,22 +113,8 @@ impl Resource for Function {
                 ],
                 &["lambda:function:{stack}-*"],
             ),
-            allow(
-                &["iam:PassRole"],
-                &[
-                    "iam:role/wmctl/{stack}/{stack}-function",
-                    "iam:role/wmctl/{stack}/{stack}-migrator",
-                ],
-            )
-            .when(&[When::PassedTo("lambda.amazonaws.com")]),
-            allow(
-                &[
-                    "ec2:DescribeSecurityGroups",
-                    "ec2:DescribeSubnets",
-                    "ec2:DescribeVpcs",
-                ],
-                ALL,
-            ),
+            PASS_ROLES,
+            SEE_NETWORK,
             super::USE_KEY,
         ],
         update: &[
@@ -125,22 +129,8 @@ impl Resource for Function {
                 ],
                 &["lambda:function:{stack}-*"],
             ),
-            allow(
-                &["iam:PassRole"],
-                &[
-                    "iam:role/wmctl/{stack}/{stack}-function",
-                    "iam:role/wmctl/{stack}/{stack}-migrator",
-                ],
-            )
-            .when(&[When::PassedTo("lambda.amazonaws.com")]),
-            allow(
-                &[
-                    "ec2:DescribeSecurityGroups",
-                    "ec2:DescribeSubnets",
-                    "ec2:DescribeVpcs",
-                ],
-                ALL,
-            ),
+            PASS_ROLES,
+            SEE_NETWORK,
             super::USE_KEY,
         ],
         delete: &[allow(

@@ -7,7 +7,7 @@ use super::{NOT_FOUND, settled, web_acl};
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
 use crate::object::{Attributes, attributes};
-use crate::permissions::{ALL, Calls, When, allow};
+use crate::permissions::{ALL, Calls, Grant, When, allow};
 use crate::resources::{Cx, Found, OnChange, Resource, Scope};
 
 /// The header that a caller's key comes in.
@@ -24,6 +24,28 @@ pub struct WebAclLogging {
     pub filtered: bool,
 }
 
+/// AWS takes the setting for whoever may have logs delivered, too.
+const WRITES: &[Grant] = &[
+    allow(
+        &["wafv2:PutLoggingConfiguration"],
+        &["wafv2:regional/webacl/{stack}/*"],
+    ),
+    allow(
+        &[
+            "logs:CreateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:DescribeResourcePolicies",
+            "logs:PutResourcePolicy",
+        ],
+        ALL,
+    ),
+    allow(
+        &["iam:CreateServiceLinkedRole"],
+        &["iam:role/aws-service-role/wafv2.amazonaws.com/*"],
+    )
+    .when(&[When::LinkedTo("wafv2.amazonaws.com")]),
+];
+
 impl Resource for WebAclLogging {
     const KIND: &'static str = "web-acl-logging";
     const NEEDS: &'static [&'static str] = &["web-acl", "log-group"];
@@ -32,46 +54,8 @@ impl Resource for WebAclLogging {
             &["wafv2:GetLoggingConfiguration"],
             &["wafv2:regional/webacl/{stack}/*"],
         )],
-        create: &[
-            allow(
-                &["wafv2:PutLoggingConfiguration"],
-                &["wafv2:regional/webacl/{stack}/*"],
-            ),
-            allow(
-                &[
-                    "logs:CreateLogDelivery",
-                    "logs:DeleteLogDelivery",
-                    "logs:DescribeResourcePolicies",
-                    "logs:PutResourcePolicy",
-                ],
-                ALL,
-            ),
-            allow(
-                &["iam:CreateServiceLinkedRole"],
-                &["iam:role/aws-service-role/wafv2.amazonaws.com/*"],
-            )
-            .when(&[When::LinkedTo("wafv2.amazonaws.com")]),
-        ],
-        update: &[
-            allow(
-                &["wafv2:PutLoggingConfiguration"],
-                &["wafv2:regional/webacl/{stack}/*"],
-            ),
-            allow(
-                &[
-                    "logs:CreateLogDelivery",
-                    "logs:DeleteLogDelivery",
-                    "logs:DescribeResourcePolicies",
-                    "logs:PutResourcePolicy",
-                ],
-                ALL,
-            ),
-            allow(
-                &["iam:CreateServiceLinkedRole"],
-                &["iam:role/aws-service-role/wafv2.amazonaws.com/*"],
-            )
-            .when(&[When::LinkedTo("wafv2.amazonaws.com")]),
-        ],
+        create: WRITES,
+        update: WRITES,
         delete: &[
             allow(
                 &["wafv2:DeleteLoggingConfiguration"],
