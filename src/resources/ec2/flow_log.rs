@@ -42,7 +42,6 @@ impl Resource for FlowLog {
             allow(&["ec2:CreateFlowLogs"], &["ec2:vpc-flow-log/*"]).tagged(),
             allow(&["ec2:CreateFlowLogs"], &["ec2:vpc/*"]).ours(),
             super::TAG_NEW,
-            super::TAG,
             allow(
                 &["iam:PassRole"],
                 &["iam:role/wmctl/{stack}/{stack}-flow-logs"],
@@ -96,7 +95,7 @@ impl Resource for FlowLog {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {
-        let call = cx
+        let mut call = cx
             .aws
             .ec2
             .create_flow_logs()
@@ -108,6 +107,12 @@ impl Resource for FlowLog {
             .deliver_logs_permission_arn(&self.role)
             .max_aggregation_interval(self.interval_s)
             .tag_specifications(specification(ResourceType::VpcFlowLog, &self.tags));
+        if cx.aws.emulator.is_some() {
+            // Not all of them know this type by EC2's name for it. Tagged by a call of its own, one
+            // that a run was stopped at would be nobody's.
+            let theirs = ResourceType::from("flow-log");
+            call = call.tag_specifications(specification(theirs, &self.tags));
+        }
         let made = patiently(
             cx.events,
             cx.id,
@@ -121,12 +126,7 @@ impl Resource for FlowLog {
             },
         )
         .await?;
-        let id = made.unwrap_or_default();
-        if cx.aws.emulator.is_some() {
-            // Not all of them know this type of object by EC2's name for it in a create call.
-            tag(cx, &id, &self.tags).await?;
-        }
-        Ok(attributes([("id", &id)]))
+        Ok(attributes([("id", &made.unwrap_or_default())]))
     }
 
     async fn update(
