@@ -1,7 +1,7 @@
 //! The REST API: who may call it, how often, and what is recorded.
 
 use super::policies::public;
-use super::{all_of, of};
+use super::{all_of, in_time, of};
 use crate::audit::facts::{Facts, Gateway};
 use crate::audit::{Check, Finding, Part, Severity};
 use crate::resources::apigateway::versions;
@@ -9,7 +9,6 @@ use crate::stack::Stack;
 
 /// A key is to be replaced after so many days, unless infra.toml says otherwise.
 const KEY_DAYS: i64 = 90;
-const DAY: i64 = 24 * 60 * 60;
 
 /// As infra.toml says for this key, or 90.
 fn days_allowed(facts: &Facts, aws_name: &str) -> i64 {
@@ -75,15 +74,8 @@ pub const CHECKS: &[Check] = &[
                 let enabled = api.keys.iter().filter(|key| key.enabled);
                 enabled
                     .map(|key| {
-                        let days = (facts.now - key.created) / DAY;
                         let most = days_allowed(facts, &key.name);
-                        let found = format!("made {days} days ago");
-                        Finding::of(
-                            &key.name,
-                            days <= most,
-                            found,
-                            &format!("at most {most} days"),
-                        )
+                        in_time(facts, &key.name, "made", key.created, most)
                     })
                     .collect()
             })

@@ -19,7 +19,7 @@ mod stage;
 mod tests;
 mod trails;
 
-use super::facts::Read;
+use super::facts::{Facts, Read};
 use super::{Check, Finding};
 
 /// The controls by number, as people name them.
@@ -89,6 +89,15 @@ fn of<T>(read: &Read<T>, what: &str, judge: impl FnOnce(&T) -> Finding) -> Vec<F
 /// The same with one finding for each of a list.
 fn each<T>(read: &Read<Vec<T>>, what: &str, judge: impl Fn(&T) -> Finding) -> Vec<Finding> {
     all_of(read, what, |values| values.iter().map(judge).collect())
+}
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// Whether no more than `most` days have gone since something was `done`, at `time`.
+fn in_time(facts: &Facts, name: &str, done: &str, time: i64, most: i64) -> Finding {
+    let days = (facts.now - time) / DAY;
+    let found = format!("{done} {days} days ago");
+    Finding::of(name, days <= most, found, &format!("at most {most} days"))
 }
 
 /// The same with as many findings as there are. What is not there is no pass.

@@ -1,10 +1,9 @@
 //! Secrets in Secrets Manager.
 
-use super::each;
+use super::{each, in_time};
 use crate::audit::facts::{Facts, Secret};
 use crate::audit::{Check, Finding, Part, Severity};
 
-const DAY: i64 = 24 * 60 * 60;
 const ROTATE_DAYS: i64 = 90;
 
 pub const CHECKS: &[Check] = &[
@@ -44,9 +43,7 @@ pub const CHECKS: &[Check] = &[
         mend: "wmctl rotate-keys or wmctl rotate-secrets (elsewhere: aws secretsmanager rotate-secret --secret-id {})",
         judge: |facts| {
             secrets(facts, |secret| {
-                let days = (facts.now - secret.changed) / DAY;
-                let found = format!("changed {days} days ago");
-                Finding::of(&secret.name, days <= ROTATE_DAYS, found, "at most 90 days")
+                in_time(facts, &secret.name, "changed", secret.changed, ROTATE_DAYS)
             })
         },
     },

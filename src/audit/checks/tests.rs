@@ -1,12 +1,10 @@
 //! The checks that no emulator can be made to fail: each on facts that are right but for one.
 
-use super::all;
+use super::{DAY, all};
 use crate::audit::facts::{
     ApiKey, Database, Facts, Gateway, Key, LogGroup, Read, Secret, Snapshot, Topic,
 };
 use crate::audit::{Finding, Verdict};
-
-const DAY: i64 = 24 * 60 * 60;
 
 fn facts() -> Facts {
     Facts {

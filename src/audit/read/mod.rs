@@ -109,38 +109,12 @@ pub async fn facts(aws: &Aws, subject: &Subject) -> Facts {
     );
     let alarms = watching::of_stack(alarms, gateway.known(), &known, databases.known());
     let topics = watching::topics(aws, topics, alarms.known()).await;
-    let mut keys: BTreeSet<String> = known
-        .iter()
-        .filter_map(|function| function.kms_key.clone())
+    let keys = used(&functions, |one| one.kms_key.as_ref())
+        .chain(used(&databases, |one| one.kms_key.as_ref()))
+        .chain(used(&secrets, |one| one.kms_key.as_ref()))
+        .chain(used(&log_groups, |one| one.kms_key.as_ref()))
+        .chain(used(&topics, |one| one.kms_key.as_ref()))
         .collect();
-    keys.extend(
-        databases
-            .known()
-            .into_iter()
-            .flatten()
-            .filter_map(|one| one.kms_key.clone()),
-    );
-    keys.extend(
-        secrets
-            .known()
-            .into_iter()
-            .flatten()
-            .filter_map(|one| one.kms_key.clone()),
-    );
-    keys.extend(
-        log_groups
-            .known()
-            .into_iter()
-            .flatten()
-            .filter_map(|one| one.kms_key.clone()),
-    );
-    keys.extend(
-        topics
-            .known()
-            .into_iter()
-            .flatten()
-            .filter_map(|one| one.kms_key.clone()),
-    );
     let keys = data::keys(aws, &keys).await;
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Facts {
@@ -164,6 +138,15 @@ pub async fn facts(aws: &Aws, subject: &Subject) -> Facts {
         detector,
         hub,
     }
+}
+
+/// The keys of what was read.
+fn used<T>(
+    read: &Read<Vec<T>>,
+    key: impl Fn(&T) -> Option<&String>,
+) -> impl Iterator<Item = String> {
+    let all = read.known().into_iter().flatten();
+    all.filter_map(move |one| key(one).cloned())
 }
 
 impl<T> Read<T> {

@@ -36,19 +36,31 @@ pub fn alarms(scope: &Scope) -> Vec<Named> {
 
 fn function(scope: &Scope) -> Vec<Named> {
     let limits = &scope.config.alarms;
-    let sum = |name: &str| {
-        let dimensions = [("FunctionName", scope.stack.name("chatbot"))];
+    let sum = |function: &str, name: &str| {
+        let dimensions = [("FunctionName", scope.stack.name(function))];
         metric("AWS/Lambda", name, "Sum", dimensions)
     };
+    let failed = sum("chatbot", "Errors");
+    let throttled = sum("chatbot", "Throttles");
     let errors = limits.function_errors_5min.into();
     vec![
         (
             "function-errors",
-            alarm("The function failed too often", MORE, errors, sum("Errors")),
+            alarm("The function failed too often", MORE, errors, failed),
         ),
         (
             "function-throttles",
-            alarm("The function was throttled", MORE, 0.0, sum("Throttles")),
+            alarm("The function was throttled", MORE, 0.0, throttled),
+        ),
+        (
+            // What runs by schedule has nobody who waits for its answer.
+            "migrator-errors",
+            alarm(
+                "A migration, a rotation or the maintenance failed",
+                MORE,
+                0.0,
+                sum("migrator", "Errors"),
+            ),
         ),
     ]
 }
@@ -255,6 +267,7 @@ mod tests {
             ("function-errors", "GreaterThanThreshold 10"),
             ("function-throttles", "GreaterThanThreshold 0"),
             ("key-deletions", "GreaterThanThreshold 0"),
+            ("migrator-errors", "GreaterThanThreshold 0"),
             ("trail-changes", "GreaterThanThreshold 0"),
             ("unauthorised-calls", "GreaterThanThreshold 0"),
         ];

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::acl_entry::{Entries, entries_of, sync};
-use super::{existing, filter, network_acls, owned_name, tag, tags_of};
+use super::{existing, filter, network_acls, owned, tag};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Reader};
 use crate::error::Result;
@@ -59,15 +59,12 @@ impl Resource for DefaultNetworkAcl {
         let acls = network_acls(reader).await?.iter();
         Ok(acls
             .filter_map(|acl| {
-                let tags = tags_of(acl.tags.as_deref());
-                let name = owned_name(reader.stack, &tags, Self::KIND)?;
-                let id = acl.network_acl_id.as_deref().unwrap_or_default();
-                let value = Self {
+                let (id, tags) = (acl.network_acl_id.as_deref(), acl.tags.as_deref());
+                owned(reader, id, tags, |tags| Self {
                     vpc: acl.vpc_id.clone().unwrap_or_default(),
                     entries: entries_of(acl),
-                    tags: reader.stack.relevant(tags),
-                };
-                Some(Found::owned(name, attributes([("id", id)]), value))
+                    tags,
+                })
             })
             .collect())
     }

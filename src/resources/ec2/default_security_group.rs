@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::SecurityGroup;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{Direction, Rule, rules_of, sync};
-use super::{existing, filter, owned_name, security_groups, tag, tags_of};
+use super::{existing, filter, owned, security_groups, tag};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Reader};
 use crate::error::Result;
@@ -71,17 +71,13 @@ impl Resource for DefaultSecurityGroup {
         Ok(groups
             .iter()
             .filter_map(|group| {
-                let tags = tags_of(group.tags.as_deref());
-                Some(Found::owned(
-                    owned_name(reader.stack, &tags, Self::KIND)?,
-                    attributes([("id", group.group_id.as_deref().unwrap_or_default())]),
-                    Self {
-                        ingress: rules_of(group, Direction::Ingress),
-                        egress: rules_of(group, Direction::Egress),
-                        vpc: group.vpc_id.clone().unwrap_or_default(),
-                        tags: reader.stack.relevant(tags),
-                    },
-                ))
+                let (id, tags) = (group.group_id.as_deref(), group.tags.as_deref());
+                owned(reader, id, tags, |tags| Self {
+                    vpc: group.vpc_id.clone().unwrap_or_default(),
+                    ingress: rules_of(group, Direction::Ingress),
+                    egress: rules_of(group, Direction::Egress),
+                    tags,
+                })
             })
             .collect())
     }

@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{existing, owned_by, owned_name, specification, tag, tags_of};
+use super::{existing, owned, owned_by, specification, tag};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Failure, Reader};
 use crate::error::{Error, Result};
@@ -152,21 +152,16 @@ impl Resource for FlowLog {
 }
 
 fn found(reader: &Reader<'_>, log: Ec2FlowLog) -> Option<Found<FlowLog>> {
-    let tags = tags_of(log.tags.as_deref());
-    let name = owned_name(reader.stack, &tags, FlowLog::KIND)?;
     let traffic = log.traffic_type.as_ref();
-    Some(Found::owned(
-        name,
-        attributes([("id", log.flow_log_id.as_deref().unwrap_or_default())]),
-        FlowLog {
-            vpc: log.resource_id.unwrap_or_default(),
-            traffic: traffic.map_or_else(String::new, |traffic| traffic.as_str().to_owned()),
-            log_group: log.log_group_name.unwrap_or_default(),
-            role: log.deliver_logs_permission_arn.unwrap_or_default(),
-            interval_s: log.max_aggregation_interval.unwrap_or_default(),
-            tags: reader.stack.relevant(tags),
-        },
-    ))
+    let (id, tags) = (log.flow_log_id.as_deref(), log.tags.as_deref());
+    owned(reader, id, tags, |tags| FlowLog {
+        vpc: log.resource_id.unwrap_or_default(),
+        traffic: traffic.map_or_else(String::new, |traffic| traffic.as_str().to_owned()),
+        log_group: log.log_group_name.unwrap_or_default(),
+        role: log.deliver_logs_permission_arn.unwrap_or_default(),
+        interval_s: log.max_aggregation_interval.unwrap_or_default(),
+        tags,
+    })
 }
 
 /// EC2 answers these calls with success, and tells in it what it did not do.

@@ -30,9 +30,9 @@ use tokio::sync::OnceCell;
 use crate::aws::patience::patiently;
 use crate::aws::{During, Reader};
 use crate::error::Result;
-use crate::object::Id;
+use crate::object::{Id, attributes};
 use crate::permissions::{Grant, When, allow};
-use crate::resources::Cx;
+use crate::resources::{Cx, Found, Resource};
 use crate::stack::{Stack, TAG_ENVIRONMENT, TAG_ID, TAG_STACK, Tags};
 
 /// What carries our tags in EC2.
@@ -135,6 +135,23 @@ fn owned_name(stack: &Stack, tags: &Tags, kind: &str) -> Option<String> {
         .owned_id(tags)
         .filter(|id| id.kind == kind)
         .map(|id| id.name)
+}
+
+/// A described object, where it is this stack's and of this kind; `value` gets the tags that count.
+fn owned<R: Resource>(
+    reader: &Reader<'_>,
+    aws_id: Option<&str>,
+    tags: Option<&[Tag]>,
+    value: impl FnOnce(Tags) -> R,
+) -> Option<Found<R>> {
+    let tags = tags_of(tags);
+    let name = owned_name(reader.stack, &tags, R::KIND)?;
+    let attributes = attributes([("id", aws_id.unwrap_or_default())]);
+    Some(Found::owned(
+        name,
+        attributes,
+        value(reader.stack.relevant(tags)),
+    ))
 }
 
 /// Brings an object's tags to what is wanted.

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::acl_entry::{Entries, Entry, entries_of, sync};
 use super::interfaces::released;
 use super::{
-    IdSet, existing, filter, id_set, network_acls, only_in, owned_name, settled, specification,
-    tag, tags_of,
+    IdSet, existing, filter, id_set, network_acls, only_in, owned, settled, specification, tag,
 };
 use crate::aws::Emulator::MiniStack;
 use crate::aws::patience::{Look, wait};
@@ -95,16 +94,13 @@ impl Resource for NetworkAcl {
         let acls = network_acls(reader).await?.iter();
         Ok(acls
             .filter_map(|acl| {
-                let tags = tags_of(acl.tags.as_deref());
-                let name = owned_name(reader.stack, &tags, Self::KIND)?;
-                let id = acl.network_acl_id.as_deref().unwrap_or_default();
-                let value = Self {
+                let (id, tags) = (acl.network_acl_id.as_deref(), acl.tags.as_deref());
+                owned(reader, id, tags, |tags| Self {
                     vpc: acl.vpc_id.clone().unwrap_or_default(),
                     subnets: id_set(associations(acl).into_keys()),
                     entries: entries_of(acl),
-                    tags: reader.stack.relevant(tags),
-                };
-                Some(Found::owned(name, attributes([("id", id)]), value))
+                    tags,
+                })
             })
             .collect())
     }

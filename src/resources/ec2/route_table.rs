@@ -7,9 +7,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Route as Ec2Route, RouteTable as 
 use serde::{Deserialize, Serialize};
 
 use super::interfaces::released;
-use super::{
-    IdSet, existing, id_set, only_in, owned_by, owned_name, settled, specification, tag, tags_of,
-};
+use super::{IdSet, existing, id_set, only_in, owned, owned_by, settled, specification, tag};
 use crate::aws::{During, Optional, Reader};
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
@@ -169,20 +167,15 @@ impl Resource for RouteTable {
 }
 
 fn found(reader: &Reader<'_>, table: Ec2RouteTable) -> Option<Found<RouteTable>> {
-    let tags = tags_of(table.tags.as_deref());
-    let name = owned_name(reader.stack, &tags, RouteTable::KIND)?;
     let associations = table.associations.unwrap_or_default();
     let routes = table.routes.unwrap_or_default();
-    Some(Found::owned(
-        name,
-        attributes([("id", table.route_table_id.as_deref().unwrap_or_default())]),
-        RouteTable {
-            vpc: table.vpc_id.unwrap_or_default(),
-            subnets: id_set(associations.into_iter().filter_map(|a| a.subnet_id)),
-            routes: routes.into_iter().filter_map(way_out).collect(),
-            tags: reader.stack.relevant(tags),
-        },
-    ))
+    let (id, tags) = (table.route_table_id.as_deref(), table.tags.as_deref());
+    owned(reader, id, tags, |tags| RouteTable {
+        vpc: table.vpc_id.unwrap_or_default(),
+        subnets: id_set(associations.into_iter().filter_map(|a| a.subnet_id)),
+        routes: routes.into_iter().filter_map(way_out).collect(),
+        tags,
+    })
 }
 
 /// A route that is not the VPC's own.

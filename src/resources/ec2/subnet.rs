@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::interfaces::once_empty;
-use super::{existing, filter, owned_by, owned_name, settled, specification, tag, tags_of};
+use super::{existing, filter, owned, owned_by, settled, specification, tag};
 use crate::aws::patience::{Look, wait};
 use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
@@ -198,19 +198,14 @@ impl Resource for Subnet {
 }
 
 fn found(reader: &Reader<'_>, subnet: Ec2Subnet) -> Option<Found<Subnet>> {
-    let tags = tags_of(subnet.tags.as_deref());
-    let name = owned_name(reader.stack, &tags, Subnet::KIND)?;
-    Some(Found::owned(
-        name,
-        attributes([("id", subnet.subnet_id.as_deref().unwrap_or_default())]),
-        Subnet {
-            vpc: subnet.vpc_id.unwrap_or_default(),
-            cidr: subnet.cidr_block.unwrap_or_default(),
-            zone: subnet.availability_zone.unwrap_or_default(),
-            public_addresses: subnet.map_public_ip_on_launch.unwrap_or_default(),
-            tags: reader.stack.relevant(tags),
-        },
-    ))
+    let (id, tags) = (subnet.subnet_id.as_deref(), subnet.tags.as_deref());
+    owned(reader, id, tags, |tags| Subnet {
+        vpc: subnet.vpc_id.unwrap_or_default(),
+        cidr: subnet.cidr_block.unwrap_or_default(),
+        zone: subnet.availability_zone.unwrap_or_default(),
+        public_addresses: subnet.map_public_ip_on_launch.unwrap_or_default(),
+        tags,
+    })
 }
 
 async fn available(cx: &Cx<'_>, id: &str) -> Result<()> {

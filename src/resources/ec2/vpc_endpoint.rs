@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::endpoint_state::{AVAILABLE, NOT_FOUND, available, gone, is_going, others_gone, state};
-use super::{IdSet, id_set, only_in, owned_by, owned_name, settled, specification, tag, tags_of};
+use super::{IdSet, id_set, only_in, owned, owned_by, settled, specification, tag};
 use crate::aws::patience::patiently;
 use crate::aws::{During, Optional, Reader};
 use crate::error::{Error, Result};
@@ -237,28 +237,23 @@ fn own_secrets(stack: &Stack) -> Value {
 }
 
 fn found(reader: &Reader<'_>, endpoint: Ec2Endpoint) -> Option<Found<VpcEndpoint>> {
-    let tags = tags_of(endpoint.tags.as_deref());
-    let name = owned_name(reader.stack, &tags, VpcEndpoint::KIND)?;
     let state = state(&endpoint);
     let groups = endpoint.groups.unwrap_or_default();
-    Some(Found::owned(
-        name,
-        attributes([(
-            "id",
-            endpoint.vpc_endpoint_id.as_deref().unwrap_or_default(),
-        )]),
-        VpcEndpoint {
-            vpc: endpoint.vpc_id.unwrap_or_default(),
-            service: endpoint.service_name.unwrap_or_default(),
-            subnets: id_set(endpoint.subnet_ids.unwrap_or_default()),
-            groups: id_set(groups.into_iter().filter_map(|group| group.group_id)),
-            private_dns: endpoint.private_dns_enabled.unwrap_or_default(),
-            policy: endpoint
-                .policy_document
-                .as_deref()
-                .map_or(Value::Null, policy::parse),
-            state,
-            tags: reader.stack.relevant(tags),
-        },
-    ))
+    let (id, tags) = (
+        endpoint.vpc_endpoint_id.as_deref(),
+        endpoint.tags.as_deref(),
+    );
+    owned(reader, id, tags, |tags| VpcEndpoint {
+        vpc: endpoint.vpc_id.unwrap_or_default(),
+        service: endpoint.service_name.unwrap_or_default(),
+        subnets: id_set(endpoint.subnet_ids.unwrap_or_default()),
+        groups: id_set(groups.into_iter().filter_map(|group| group.group_id)),
+        private_dns: endpoint.private_dns_enabled.unwrap_or_default(),
+        policy: endpoint
+            .policy_document
+            .as_deref()
+            .map_or(Value::Null, policy::parse),
+        state,
+        tags,
+    })
 }
