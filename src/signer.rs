@@ -99,3 +99,40 @@ fn signed(
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The signature was computed by the steps of AWS's documentation, with another program.
+    #[test]
+    fn host_key_token_and_body_are_signed_for_execute_api() {
+        let token = Some("token".to_owned());
+        let credentials = Credentials::from_keys("AKID", "secret", token);
+        let host = "abc.execute-api.us-east-1.amazonaws.com";
+        let headers = signed(
+            &credentials,
+            "us-east-1",
+            &format!("https://{host}/prod/chatbot"),
+            &[("Content-Type", "application/json"), ("x-api-key", "k1")],
+            r#"{"intent":"x"}"#,
+            // Noon of 28 November 2025.
+            SystemTime::UNIX_EPOCH + Duration::from_hours(490_092),
+        );
+        let authorization = "AWS4-HMAC-SHA256 \
+             Credential=AKID/20251128/us-east-1/execute-api/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-api-key, \
+             Signature=70921abd549a1bcfe404831eb53647657f213bede57f636dac4dd586f37ba9c3";
+        let mut headers = headers.unwrap();
+        headers.sort();
+        let wanted = [
+            ("authorization", authorization),
+            ("x-amz-date", "20251128T120000Z"),
+            ("x-amz-security-token", "token"),
+        ];
+        assert_eq!(
+            headers,
+            wanted.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+    }
+}
