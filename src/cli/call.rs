@@ -61,8 +61,11 @@ impl Call {
         let endpoint = session.callable(&api_id)?;
         let key = key_in(&secretsmanager::value(&session.aws, secret).await?, secret)?;
         let printer = session.printer;
+        let answer = endpoint.post(&key, &body).await;
+        // Its signer may hold what the session waits for.
+        drop(endpoint);
         session.close().await;
-        let (status, text) = endpoint.post(&key, &body).await?;
+        let (status, text) = answer?;
         printer.data(&text);
         let success =
             serde_json::from_str::<Value>(&text).is_ok_and(|answer| answer["success"] == true);

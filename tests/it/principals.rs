@@ -149,6 +149,7 @@ fn listed_calls_reach_the_function(stack: &Stack, listed: &User) {
     // For a while, with a token.
     let sts = aws_sdk_sts::config::Builder::new()
         .behavior_version_latest()
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(&stack.emulator.url)
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::from_keys(&listed.id, &listed.secret, None));
