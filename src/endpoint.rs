@@ -6,6 +6,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
+use crate::signer::Signer;
+
+const CONTENT: (&str, &str) = ("Content-Type", "application/json");
 
 /// Where the chatbot calls.
 #[derive(Debug, Clone)]
@@ -13,13 +16,24 @@ pub struct Endpoint {
     pub url: String,
     /// The Host that it answers to, where it is not the URL's own.
     pub host: Option<String>,
+    /// Where it asks who calls.
+    pub signer: Option<Signer>,
 }
 
 impl Endpoint {
     /// Posts a call; the HTTP status and the answer.
     pub async fn post(&self, key: &SecretString, body: &Value) -> Result<(u16, String)> {
-        let Self { url, host } = self.clone();
+        let Self { url, host, signer } = self.clone();
         let (key, body) = (key.clone(), body.to_string());
+        let signature = match signer {
+            Some(signer) => {
+                let host = host.as_deref().map(|host| ("Host", host));
+                let headers = [CONTENT, ("x-api-key", key.expose_secret())];
+                let headers: Vec<_> = headers.into_iter().chain(host).collect();
+                signer.headers(&url, &headers, &body).await?
+            }
+            None => Vec::new(),
+        };
         let call = move || {
             // What is on loopback is behind no proxy.
             let proxy = host.is_none().then(ureq::Proxy::try_from_env).flatten();
@@ -31,10 +45,13 @@ impl Endpoint {
                 .into();
             let mut request = agent
                 .post(&url)
-                .header("Content-Type", "application/json")
+                .header(CONTENT.0, CONTENT.1)
                 .header("x-api-key", key.expose_secret());
             if let Some(host) = host {
                 request = request.header("Host", host);
+            }
+            for (name, value) in signature {
+                request = request.header(name, value);
             }
             let mut answer = request.send(body).map_err(|error| {
                 Error::new(Kind::Access, format!("the endpoint {url} does not answer"))

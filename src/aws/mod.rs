@@ -25,6 +25,7 @@ pub use reader::{Reader, RestApiId};
 use self::once::Once;
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
+use crate::signer::Signer;
 
 /// Which cloud the calls go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,8 @@ pub struct Aws {
     pub account: String,
     /// Who the credentials belong to.
     pub caller: String,
+    /// Signs with them what is no call of AWS's API.
+    pub signer: Option<Signer>,
     pub calls: Arc<Calls>,
     /// The account's REST APIs, read while the caller's identity was asked for: nothing leads to
     /// more reads, one behind the other.
@@ -161,6 +164,7 @@ impl Aws {
             emulator,
             account,
             caller,
+            signer: Signer::new(config),
             calls,
             early: Arc::default(),
             apigateway: client!(aws_sdk_apigateway),

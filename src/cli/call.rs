@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use super::Global;
 use super::session::Session;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::resources::secretsmanager::{self, content::key_in};
 
 /// Call the endpoint with an intent, as the chatbot does
 ///
-/// The API key is read from its secret. The answer is printed as it came; the exit code is 1
+/// The API key is read from its secret. Where [api] allow_from lists roles and users, the call is
+/// signed with your own credentials, and you must be one of them. The answer is printed as it came; the exit code is 1
 /// where it says `"success": false`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -58,12 +58,14 @@ impl Call {
             ))
             .hint("run `wmctl up` first")
         })?;
+        let endpoint = session.callable(&api_id)?;
         let key = key_in(&secretsmanager::value(&session.aws, secret).await?, secret)?;
-        let (url, host) = session.endpoint(&api_id);
-        let endpoint = Endpoint { url, host };
         let printer = session.printer;
+        let answer = endpoint.post(&key, &body).await;
+        // Its signer may hold what the session waits for.
+        drop(endpoint);
         session.close().await;
-        let (status, text) = endpoint.post(&key, &body).await?;
+        let (status, text) = answer?;
         printer.data(&text);
         let success =
             serde_json::from_str::<Value>(&text).is_ok_and(|answer| answer["success"] == true);

@@ -150,7 +150,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 Command::Up(command) => Box::pin(command.run(&cli.global)).await,
                 Command::Plan(command) => command.run(&cli.global).await,
                 Command::Cost(command) => command.run(&cli.global),
-                Command::Down(command) => command.run(&cli.global).await,
+                Command::Down(command) => Box::pin(command.run(&cli.global)).await,
                 Command::Migrate(command) => command.run(&cli.global).await,
                 Command::Rollback(command) => Box::pin(command.run(&cli.global)).await,
                 Command::Maintain(command) => command.run(&cli.global).await,

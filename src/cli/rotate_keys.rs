@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::object::Known;
 use crate::resources::apigateway::versions::Role;
 use crate::rotation::last_use::LastUse;
-use crate::rotation::next::{Next, Phase, Wish, next, phase};
+use crate::rotation::next::{Next, Phase, Wish, next, phase, probes_first};
 use crate::rotation::report::{Report, report};
 use crate::rotation::steps::{Keys, Site, missing, observe};
 use crate::rotation::{now, shown};
@@ -95,8 +95,9 @@ impl RotateKeys {
                 Ok((rules, wish))
             });
             let wishes = wishes.collect::<Result<Vec<(&ApiKey, Wish)>>>()?;
+            let endpoint = endpoint(&session, global, &keys, &wishes).await?;
             self.confirm(&session, &keys, &wishes).await?;
-            self.rotate(&session, global, &wishes).await?;
+            self.rotate(&session, endpoint, &wishes).await?;
         }
         finish(session, &chosen).await
     }
@@ -218,10 +219,10 @@ impl RotateKeys {
     async fn rotate(
         &self,
         session: &Session,
-        global: &Global,
+        endpoint: Option<Endpoint>,
         wishes: &[(&ApiKey, Wish)],
     ) -> Result<()> {
-        let site = self.site(session, global).await?;
+        let site = self.site(session, endpoint);
         let mut waiting: Vec<(&ApiKey, i64)> = Vec::new();
         for (rules, wish) in wishes {
             if let Some(until) = self.one(session, &site, rules, *wish).await? {
@@ -283,23 +284,54 @@ impl RotateKeys {
         })
     }
 
-    async fn site<'a>(&self, session: &'a Session, global: &Global) -> Result<Site<'a>> {
-        let api = session
-            .api_id()
-            .await?
-            .ok_or_else(|| missing("the endpoint"))?;
-        let (url, host) = session.endpoint(&api);
-        let skipped = global.skip.contains(&Skip::Health);
-        Ok(Site {
+    fn site<'a>(&self, session: &'a Session, endpoint: Option<Endpoint>) -> Site<'a> {
+        Site {
             aws: &session.aws,
             stack: &session.stack,
             events: &session.events,
             options: &session.options,
             artifacts: Artifacts::default(),
             known: Known::new(),
-            endpoint: (!skipped).then_some(Endpoint { url, host }),
+            endpoint,
             patience: self.probe_limit,
-        })
+        }
+    }
+}
+
+/// Where new keys are probed. Whom it would not have is refused before anything is begun; a leaked
+/// key goes all the same.
+async fn endpoint(
+    session: &Session,
+    global: &Global,
+    keys: &Keys,
+    wishes: &[(&ApiKey, Wish)],
+) -> Result<Option<Endpoint>> {
+    let api = session
+        .api_id()
+        .await?
+        .ok_or_else(|| missing("the endpoint"))?;
+    if global.skip.contains(&Skip::Health) {
+        return Ok(None);
+    }
+    let begins = wishes.iter().any(|(rules, wish)| {
+        let key = keys.by_name.get(&rules.name);
+        key.is_some_and(|key| probes_first(key, *wish))
+    });
+    match session.callable(&api) {
+        Err(error) if begins => Err(error.hint(
+            "or add `--skip health`: the new key is then promoted without being probed, and callers may fail until the gateway knows it",
+        )),
+        Err(error) => {
+            let emergency = |(_, wish): &(&ApiKey, Wish)| {
+                matches!(wish, Wish::Replace | Wish::Emergency)
+            };
+            if wishes.iter().any(emergency) {
+                let note = format!("The new key is not probed: {error}.");
+                session.events.note(note);
+            }
+            Ok(None)
+        }
+        endpoint => endpoint.map(Some),
     }
 }
 

@@ -16,7 +16,8 @@ use crate::artifact::{self, Artifacts, Request};
 use crate::aws::{Access, Aws, During, Reader, Target};
 use crate::checks::Facts;
 use crate::config::{self, Config, Port};
-use crate::error::{Error, Result};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::gaps::Gaps;
 use crate::local::Local;
@@ -25,6 +26,7 @@ use crate::observe::observe;
 use crate::permissions::ask::{ask, needed};
 use crate::permissions::{ALL, Grant, Place, allow};
 use crate::plan::{self, Plan};
+use crate::principal;
 use crate::report::{Printer, Progress};
 use crate::resources::lambda::schema::Schema;
 use crate::resources::lambda::version::FunctionVersion;
@@ -243,7 +245,7 @@ impl Session {
         match self.printer.ask(question) {
             Some(true) => Ok(()),
             Some(false) => Err(Error::new(
-                crate::error::Kind::Refused,
+                Kind::Refused,
                 "not confirmed; nothing was changed",
             )),
             None => Err(
@@ -333,6 +335,31 @@ impl Session {
         };
         let host = format!("{api_id}.execute-api.{region}.amazonaws.com{suffix}");
         (format!("https://{host}/{stage}{path}"), None)
+    }
+
+    /// The endpoint as the operator calls it. Refused where it asks who calls and would not have
+    /// them; the local cloud's knows nobody.
+    pub fn callable(&self, api_id: &str) -> Result<Endpoint> {
+        let (url, host) = self.endpoint(api_id);
+        let principals = self.config.api.principals();
+        let caller = &self.aws.caller;
+        let listed = principals.iter().any(|one| principal::is(one, caller));
+        if !(principals.is_empty() || listed || self.local.is_some()) {
+            return Err(Error::new(
+                Kind::Refused,
+                format!(
+                    "you are {caller}, which [api] allow_from does not list; nothing was called"
+                ),
+            )
+            .hint("call as one that it lists, for example with --profile")
+            .hint("or add the ARN of your role or user to it, and run `wmctl up`"));
+        }
+        let signer = self.aws.signer.clone();
+        Ok(Endpoint {
+            url,
+            host,
+            signer: signer.filter(|_| !principals.is_empty()),
+        })
     }
 
     /// The id of the stack's REST API.

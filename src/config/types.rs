@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::Span;
+use crate::principal;
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -275,7 +276,7 @@ pub struct Api {
     pub throttle: Throttle,
     pub access_logs: bool,
     pub execution_logs: ExecutionLogs,
-    /// CIDRs that calls come from; empty for no limit.
+    /// CIDRs that calls come from, and ARNs of roles and users that sign them; empty for no limit.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow_from: Vec<String>,
     /// The one origin whose pages may call from a browser.
@@ -286,6 +287,18 @@ pub struct Api {
 }
 
 impl Api {
+    /// The CIDRs of `allow_from`.
+    pub fn ranges(&self) -> Vec<&str> {
+        let all = self.allow_from.iter().map(String::as_str);
+        all.filter(|from| !principal::is_meant(from)).collect()
+    }
+
+    /// The ARNs of `allow_from`: where there are some, calls must be signed.
+    pub fn principals(&self) -> Vec<&str> {
+        let all = self.allow_from.iter().map(String::as_str);
+        all.filter(|from| principal::is_meant(from)).collect()
+    }
+
     /// The origin that is let in, if there is one.
     pub fn origin(&self) -> Option<&str> {
         self.cors_origin

@@ -117,6 +117,11 @@ pub fn phase(key: &Versions) -> Option<Phase> {
     }
 }
 
+/// Whether a new key is probed before it is promoted.
+pub fn probes_first(key: &Versions, wish: Wish) -> bool {
+    wish == Wish::Begin && (phase(key).is_none() || !key.of(Role::Pending).is_empty())
+}
+
 /// From a version that was created to the current one. Of several, the newest goes on.
 fn become_current(
     key: &Versions,

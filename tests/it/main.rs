@@ -23,6 +23,7 @@ mod network;
 mod operators;
 mod password_rotation;
 mod policy;
+mod principals;
 mod project;
 #[path = "../support/mod.rs"]
 mod support;

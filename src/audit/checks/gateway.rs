@@ -265,11 +265,15 @@ pub const CHECKS: &[Check] = &[
 ];
 
 fn policy(api: &Gateway) -> Finding {
+    let mut methods = api.methods.iter().filter(|method| !method.is_preflight());
+    let signed = methods.all(|method| method.authorization == "AWS_IAM");
     let Some(policy) = &api.policy else {
-        return Finding::exception(
-            &api.id,
-            "no policy: the callers' addresses are not known, and keys say who may call ([api] allow_from narrows it)",
-        );
+        let reason = if signed && !api.methods.is_empty() {
+            "no policy: calls are signed, and IAM's policies in this account say by whom ([api] allow_from names them)"
+        } else {
+            "no policy: the callers are not known, and keys say who may call ([api] allow_from narrows it)"
+        };
+        return Finding::exception(&api.id, reason);
     };
     // One statement for everybody is usual, with another that denies all but known addresses.
     let denies = super::policies::statements(policy)

@@ -185,3 +185,43 @@ fn what_was_not_read_is_no_pass() {
         );
     }
 }
+
+#[test]
+fn who_may_call_is_told_by_policy_and_signatures() {
+    use crate::audit::facts::Method;
+    let judged = |authorization: &str, policy: Option<serde_json::Value>| {
+        let method = |verb: &str, authorization: &str| Method {
+            name: format!("{verb} /chatbot"),
+            authorization: authorization.to_owned(),
+            ..Method::default()
+        };
+        let mut facts = facts();
+        gateway(&mut facts, |api| {
+            api.methods = vec![method("OPTIONS", "NONE"), method("POST", authorization)];
+            api.policy = policy;
+        });
+        let check = all().into_iter().find(|check| check.id == "api-policy");
+        (check.unwrap().judge)(&facts).remove(0).verdict
+    };
+    for (authorization, says) in [
+        ("NONE", "keys say who may call"),
+        ("AWS_IAM", "calls are signed"),
+    ] {
+        let verdict = judged(authorization, None);
+        let Verdict::Exception { reason } = &verdict else {
+            panic!("{verdict:?}");
+        };
+        assert!(reason.contains(says), "{reason}");
+    }
+    let api = crate::config::Api {
+        allow_from: vec!["arn:aws:iam::111122223333:role/chatbot".to_owned()],
+        cors_origin: Some("https://chat.example.com".to_owned()),
+        ..Default::default()
+    };
+    let policy = crate::resources::apigateway::api_policy::wanted(&api);
+    assert_eq!(judged("AWS_IAM", policy), Verdict::Pass);
+    let open = serde_json::json!({"Statement": [{"Sid": "All", "Effect": "Allow",
+        "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}]});
+    let verdict = judged("AWS_IAM", Some(open));
+    assert!(matches!(verdict, Verdict::Fail { .. }), "{verdict:?}");
+}

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::super::document::Place;
 use super::super::{ApiKey, Span, Throttle};
 use super::Checker;
-use super::stack::is_principal;
+use crate::{principal, stack};
 
 /// API Gateway answers these itself.
 const RESERVED: [&str; 2] = ["/ping", "/sping"];
@@ -33,16 +33,17 @@ pub(super) fn check(checker: &mut Checker<'_, '_>) {
     origin(checker);
 }
 
-/// Where callers come from.
+/// Who callers are, and where they come from.
 fn callers(checker: &mut Checker<'_, '_>) {
     let list = Place::from("api.allow_from");
+    let partition = stack::partition(&checker.config.stack.region);
     for (index, from) in checker.config.api.allow_from.iter().enumerate() {
         let place = list.index(index);
         let (says, help) = match from.parse::<IpNet>() {
-            _ if is_principal(from) => (
-                "is a principal, which is not built yet in this version",
-                "list the addresses that it calls from; keys tell callers apart".to_owned(),
-            ),
+            _ if principal::is_meant(from) => match principal::check(from, partition) {
+                Ok(()) => continue,
+                Err(problem) => problem,
+            },
             Ok(range) if range.prefix_len() == 0 => (
                 "lets everybody in",
                 "remove it: without `allow_from`, whoever has a key may call".to_owned(),
@@ -58,7 +59,7 @@ fn callers(checker: &mut Checker<'_, '_>) {
                     format!("write `\"{}\"`", IpNet::from(address)),
                 ),
                 Err(_) => (
-                    "is not a CIDR",
+                    "is neither a CIDR nor the ARN of a role or a user",
                     "for example `\"203.0.113.0/24\"`".to_owned(),
                 ),
             },

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::document::Place;
 use super::Checker;
 use super::tables::REGIONS;
+use crate::principal;
 
 /// What is named after the prefix, with AWS's limit. The rest is roomier still: subnet and
 /// parameter groups and alarms take 255, log groups and secrets 512.
@@ -31,26 +32,10 @@ pub(super) fn check(checker: &mut Checker<'_, '_>) {
     tags(checker);
 }
 
-/// Whether it is the ARN of a role or a user, as IAM has it.
-pub(super) fn is_principal(arn: &str) -> bool {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    match parts.as_slice() {
-        ["arn", _, "iam", "", account, principal] => {
-            let digits = account.chars().filter(char::is_ascii_digit).count();
-            let named = ["role/", "user/"].iter().any(|kind| {
-                let name = principal.strip_prefix(kind);
-                name.is_some_and(|name| !name.is_empty() && name != "*")
-            });
-            account.len() == 12 && digits == 12 && named
-        }
-        _ => false,
-    }
-}
-
 fn operators(checker: &mut Checker<'_, '_>) {
     let list = Place::from("stack.operators");
     for (index, arn) in checker.config.stack.operators.iter().enumerate() {
-        if !is_principal(arn) {
+        if principal::parse(arn).is_none() {
             checker.refuse(
                 &list.index(index),
                 "is not the ARN of a role or a user",

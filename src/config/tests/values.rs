@@ -7,7 +7,7 @@ use super::{read, refusal_of, with_stack};
 
 /// A key with a value it may not have, and what must be said of it.
 const REFUSED: &[(&str, &str, &str)] = &[
-    ("api.allow_from", "[\"office\"]", "is not a CIDR"),
+    ("api.allow_from", "[\"office\"]", "is neither a CIDR nor"),
     ("api.allow_from", "[\"0.0.0.0/0\"]", "lets everybody in"),
     (
         "api.allow_from",
@@ -19,10 +19,42 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "[\"203.0.113.7\"]",
         "write `\"203.0.113.7/32\"`",
     ),
+    ("api.allow_from", "[\"*\"]", "is a pattern"),
     (
         "api.allow_from",
-        "[\"arn:aws:iam::111122223333:role/chatbot\"]",
-        "is a principal, which is not built yet",
+        "[\"arn:aws:iam::111122223333:role/chat*\"]",
+        "is a pattern",
+    ),
+    (
+        "api.allow_from",
+        "[\"arn:aws:sts::111122223333:assumed-role/chatbot/session\"]",
+        "write its role's, `\"arn:aws:iam::111122223333:role/chatbot\"`",
+    ),
+    (
+        "api.allow_from",
+        "[\"arn:aws:iam::111122223333:root\"]",
+        "is a whole account",
+    ),
+    ("api.allow_from", "[\"111122223333\"]", "is a whole account"),
+    (
+        "api.allow_from",
+        "[\"lambda.amazonaws.com\"]",
+        "is a service of AWS",
+    ),
+    (
+        "api.allow_from",
+        "[\"arn:aws-cn:iam::111122223333:role/chatbot\"]",
+        "write `\"arn:aws:iam::111122223333:role/chatbot\"`",
+    ),
+    (
+        "api.allow_from",
+        "[\"arn:aws:iam::111122223333:group/chatbots\"]",
+        "is a group",
+    ),
+    (
+        "api.allow_from",
+        "[\"arn:aws:iam::1111:role/chatbot\"]",
+        "is not the ARN of a role or a user",
     ),
     ("api.cors_origin", "\"*\"", "lets every page in"),
     (

@@ -137,6 +137,9 @@ const ANSWERS: [(&str, &str, &str, &str); 21] = [
         "The firewall blocked the request.",
     ),
 ];
+/// API Gateway does not tell the two apart.
+const UNSIGNED: &str =
+    "There is nothing at this path and method, or the request is not signed with SigV4.";
 const INTERNAL: &str = "An internal error occurred.";
 
 /// As the function sends them.
@@ -188,9 +191,14 @@ impl Resource for GatewayResponse {
                 )
             })
             .collect();
+        let signed = !scope.config.api.principals().is_empty();
         ANSWERS
             .iter()
             .map(|(kind, status, code, sentence)| {
+                let sentence = match *kind {
+                    "MISSING_AUTHENTICATION_TOKEN" if signed => UNSIGNED,
+                    _ => sentence,
+                };
                 let answer = Self {
                     api: "${rest-api/main}".to_owned(),
                     status: (!status.is_empty()).then(|| (*status).to_owned()),

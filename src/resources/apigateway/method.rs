@@ -9,6 +9,7 @@ use super::preflight;
 use super::reading::our_resources;
 use super::{NOT_FOUND, path_name, service_arn, sorted, write};
 use crate::aws::{During, Optional, Reader};
+use crate::config::Api;
 use crate::error::Result;
 use crate::object::{Attributes, attributes};
 use crate::permissions::Calls;
@@ -23,6 +24,7 @@ pub struct Method {
     pub resource: String,
     pub verb: String,
     pub api_key_required: bool,
+    /// `AWS_IAM` where infra.toml names who may call: the key is asked for as well.
     pub authorization: String,
     pub authorizer: Option<String>,
     pub validator: Option<String>,
@@ -72,7 +74,7 @@ impl Resource for Method {
                 resource: format!("${{api-resource/{path}}}"),
                 verb: "POST".to_owned(),
                 api_key_required: true,
-                authorization: "NONE".to_owned(),
+                authorization: authorization(&scope.config.api).to_owned(),
                 authorizer: None,
                 validator: Some("${request-validator/body}".to_owned()),
                 models: BTreeMap::from([("$default".to_owned(), "${model/request}".to_owned())]),
@@ -222,6 +224,14 @@ impl Method {
         })
         .await?;
         Ok(())
+    }
+}
+
+fn authorization(api: &Api) -> &'static str {
+    if api.principals().is_empty() {
+        "NONE"
+    } else {
+        "AWS_IAM"
     }
 }
 

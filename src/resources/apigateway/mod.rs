@@ -4,7 +4,7 @@
 
 pub mod account;
 pub mod api_key;
-mod api_policy;
+pub(crate) mod api_policy;
 pub mod api_resource;
 pub mod deployment;
 mod draft04;

@@ -52,8 +52,10 @@ impl Resource for Preflight {
             return Vec::new();
         };
         let path = path_name(&scope.config.api.path);
+        let signed = !scope.config.api.principals().is_empty();
+        let sent = if signed { SIGNED_HEADERS } else { HEADERS };
         let more = [
-            ("Access-Control-Allow-Headers", "content-type,x-api-key"),
+            ("Access-Control-Allow-Headers", sent),
             ("Access-Control-Allow-Methods", "POST"),
             ("Access-Control-Max-Age", "600"),
             ("Cache-Control", "no-store"),
@@ -172,6 +174,11 @@ impl Resource for Preflight {
 }
 
 const HEADER: &str = "method.response.header.";
+/// What a page may send.
+const HEADERS: &str = "content-type,x-api-key";
+/// The same with what SigV4 adds.
+const SIGNED_HEADERS: &str =
+    "authorization,content-type,x-amz-content-sha256,x-amz-date,x-amz-security-token,x-api-key";
 
 impl Preflight {
     fn read(api: &str, resource: &str, method: types::Method) -> Self {

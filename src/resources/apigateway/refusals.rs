@@ -399,3 +399,18 @@ fn only_passing_refusals_are_busy() {
     )));
     assert!(!is_busy(&refused("NotFoundException", "Invalid stage")));
 }
+
+/// IAM looks at the principals of a policy when it is written, and does not tell which it misses.
+#[tokio::test]
+async fn a_policy_that_names_nobody_says_where_to_look() {
+    let refusal = "Invalid policy document. Please check the policy syntax and ensure that \
+                   Principals are valid.";
+    let patch = "PATCH /restapis/abc";
+    let script = Script::new().refuse(patch, 400, "BadRequestException", refusal);
+    let scene = Scene::new("rest-api/main", script);
+    let theirs = found("abc", rest_api());
+    let changed = ["policy".to_owned()];
+    let error = rest_api().update(&scene.cx(), &theirs, &changed).await;
+    let hints = error.unwrap_err().hints.concat();
+    assert!(hints.contains("[api] allow_from"), "{hints}");
+}

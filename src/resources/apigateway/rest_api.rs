@@ -129,7 +129,8 @@ impl Resource for RestApi {
         let api = write(cx, || async {
             call.clone().send().await.during("CreateRestApi", cx.id)
         })
-        .await?;
+        .await
+        .map_err(api_policy::explained)?;
         let id = api.id.unwrap_or_default();
         let root = api.root_resource_id.unwrap_or_default();
         ready(cx, &id).await?;
@@ -161,7 +162,8 @@ impl Resource for RestApi {
             write(cx, || async {
                 call.clone().send().await.during("UpdateRestApi", cx.id)
             })
-            .await?;
+            .await
+            .map_err(api_policy::explained)?;
         }
         Ok(found.attributes.clone())
     }
