@@ -7,8 +7,9 @@ use clap::Args;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::session::{Session, View};
+use super::session::Session;
 use super::stop::stoppable;
+use super::view::View;
 use crate::apply::{Outcome, Site, apply};
 use crate::artifact::Artifacts;
 use crate::error::{Error, Kind, Result};

@@ -6,8 +6,9 @@ use clap::Args;
 
 use super::Global;
 use super::change::{Changing, carry_out};
-use super::session::{Build, Session, View, parse_ids};
+use super::session::{Session, parse_ids};
 use super::up::conclude;
+use super::view::{Build, View};
 use crate::apply::Outcome;
 use crate::error::Result;
 use crate::lease;

@@ -16,11 +16,12 @@ mod rollback;
 mod rotate_keys;
 mod rotate_secrets;
 mod safety;
-pub(crate) mod session;
+mod session;
 mod status;
 mod stop;
 mod unlock;
 mod up;
+pub(crate) mod view;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

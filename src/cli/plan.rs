@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::Global;
 use super::planning::{Planning, save};
-use super::session::{Build, Session};
+use super::session::Session;
+use super::view::Build;
 use crate::cost;
 use crate::error::Result;
 

@@ -9,7 +9,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::safety::{Safety, refuse_breaking};
-use super::session::{Session, View, parse_ids};
+use super::session::{Session, parse_ids};
+use super::view::View;
 use crate::checks::{check, pending};
 use crate::cost::Costs;
 use crate::error::{Error, Kind, Result};

@@ -1,52 +1,32 @@
 //! What commands share: the configuration, the account, and what is wanted and found in it.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use include_dir::{Dir, include_dir};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use super::view::View;
 use super::{Global, Skip};
-use crate::artifact::{self, Artifacts, Request};
-use crate::aws::{Access, Aws, During, Reader, Target};
-use crate::checks::Facts;
+use crate::artifact;
+use crate::aws::{Access, Aws, Reader, Target};
 use crate::config::{self, Config, Port};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::gaps::Gaps;
 use crate::local::Local;
-use crate::object::{Id, Ids, Known, Object, Wanted};
-use crate::observe::observe;
+use crate::object::{Id, Ids};
+use crate::permissions::Place;
 use crate::permissions::ask::{ask, needed};
-use crate::permissions::{ALL, Grant, Place, allow};
 use crate::plan::{self, Plan};
 use crate::principal;
 use crate::report::{Printer, Progress};
-use crate::resources::lambda::schema::Schema;
 use crate::resources::lambda::version::FunctionVersion;
-use crate::resources::secretsmanager::age;
-use crate::resources::{self, DatabaseServer, Kinds, Options, Resource, Scope};
-use crate::rotation;
-use crate::rotation::age::{Age, ages};
+use crate::resources::{self, DatabaseServer, Kinds, Options, Resource};
 use crate::stack::Stack;
-
-/// What sessions read beside the objects.
-pub const READS: &[Grant] = &[
-    allow(
-        &["ec2:DescribeAvailabilityZones", "lambda:GetAccountSettings"],
-        ALL,
-    ),
-    allow(&["apigateway:GET"], &["apigateway:/restapis"]),
-];
-
-/// The authorities that sign RDS certificates, by region.
-static RDS_CERTIFICATES: Dir = include_dir!("$CARGO_MANIFEST_DIR/certs/rds");
 
 /// One command at work.
 pub struct Session {
@@ -64,28 +44,6 @@ pub struct Session {
     pub watched: bool,
     skip_permissions: bool,
     progress: Progress,
-}
-
-/// What infra.toml asks for and what the account has.
-pub struct View {
-    pub wanted: Vec<Wanted>,
-    pub found: Vec<Object>,
-    /// What infra.toml names and somebody else keeps.
-    pub existing: Known,
-    /// Why something of that cannot be used: nothing can be planned then but to take all down.
-    pub unfit: RefCell<Option<Error>>,
-    /// What the operator should know of the account.
-    pub notes: Vec<String>,
-    pub artifacts: Artifacts,
-    pub facts: Facts,
-}
-
-/// Whether the function is built where its sources have changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Build {
-    IfChanged,
-    /// Take the last build if it still holds; otherwise the code's hash is unknown.
-    Never,
 }
 
 impl Session {
@@ -147,64 +105,6 @@ impl Session {
         } = self;
         drop((events, aws));
         progress.finish().await;
-    }
-
-    /// Reads the account and builds what is wanted of it, both at once.
-    pub async fn view(&self, build: Build) -> Result<View> {
-        let view = self.look(self.artifacts(build)).await?;
-        for note in &view.notes {
-            self.events.note(note);
-        }
-        Ok(view)
-    }
-
-    /// Reads the account once more, for the artifacts of an earlier look.
-    pub async fn look_again(&self, artifacts: Artifacts) -> Result<View> {
-        self.look(std::future::ready(Ok(artifacts))).await
-    }
-
-    async fn look(&self, artifacts: impl Future<Output = Result<Artifacts>>) -> Result<View> {
-        let contract = contract(&self.base, &self.config)?;
-        let (artifacts, observed, zones, facts) = tokio::try_join!(
-            artifacts,
-            observe(&self.kinds, &self.aws, &self.stack, &self.config),
-            self.zones(),
-            self.facts(),
-        )?;
-        let scope = Scope {
-            config: &self.config,
-            stack: &self.stack,
-            artifacts: &artifacts,
-            contract: &contract,
-            zones: &zones,
-        };
-        let mut wanted = Vec::new();
-        for kind in self.kinds.iter() {
-            wanted.extend(kind.wanted(&scope)?);
-        }
-        let every = resources::all();
-        for kind in every.iter() {
-            if self.kinds.get(kind.name()).is_none() && !kind.wanted(&scope)?.is_empty() {
-                self.gaps.lack(kind.name());
-            }
-        }
-        let skipped = |id: &Id| self.options.skip_migrate && id.kind == Schema::KIND;
-        wanted.retain(|wanted| !skipped(&wanted.id));
-        let mut notes = observed.notes;
-        let ages = ages(&self.config, &observed.objects, rotation::now());
-        notes.extend(ages.iter().filter_map(Age::warning));
-        let days = self.config.database.rotate_after_days;
-        notes.extend(age::notes(&observed.objects, days, SystemTime::now()));
-        let found = observed.objects.into_iter();
-        Ok(View {
-            wanted,
-            found: found.filter(|object| !skipped(&object.id)).collect(),
-            existing: observed.existing,
-            unfit: RefCell::new(observed.unfit),
-            notes,
-            artifacts,
-            facts,
-        })
     }
 
     /// What it takes to bring the account to infra.toml, and to take over what `adopt` names.
@@ -366,100 +266,6 @@ impl Session {
     pub async fn api_id(&self) -> Result<Option<String>> {
         let reader = Reader::new(&self.aws, &self.stack);
         Ok(reader.rest_api().await?.map(|api| api.id.clone()))
-    }
-
-    async fn artifacts(&self, build: Build) -> Result<Artifacts> {
-        let request = Request {
-            base: &self.base,
-            config: &self.config,
-            native: !self.aws.target.is_aws(),
-            database_ca: self.database_ca()?,
-        };
-        match build {
-            Build::IfChanged => artifact::artifacts(&request, &self.events).await,
-            Build::Never => artifact::last(&request),
-        }
-    }
-
-    /// The authorities that the function trusts for the database's certificate.
-    fn database_ca(&self) -> Result<Vec<u8>> {
-        let configured = self.config.database.ca_file.as_ref();
-        let file = match (&self.local, configured) {
-            (Some(local), _) => local.ca_file(),
-            (None, Some(file)) => self.base.join(file),
-            (None, None) => {
-                let region = &self.stack.region;
-                return RDS_CERTIFICATES
-                    .get_file(format!("{region}.pem"))
-                    .map(|file| file.contents().to_vec())
-                    .ok_or_else(|| {
-                        Error::usage(format!("no RDS certificates for {region} are built in"))
-                            .hint("download the region's bundle from AWS and name it in [database] ca_file")
-                    });
-            }
-        };
-        std::fs::read(&file).map_err(|error| {
-            let error =
-                Error::environment(format!("cannot read {}", file.display())).because(error);
-            match self.local {
-                Some(_) => error.hint("`wmctl local start` makes it"),
-                None => error.hint("check [database] ca_file in infra.toml"),
-            }
-        })
-    }
-
-    async fn zones(&self) -> Result<Vec<String>> {
-        let answer = self
-            .aws
-            .ec2
-            .describe_availability_zones()
-            .send()
-            .await
-            .during("DescribeAvailabilityZones", &self.stack.region)?;
-        let mut zones: Vec<String> = answer
-            .availability_zones
-            .unwrap_or_default()
-            .into_iter()
-            // Local and wavelength zones have no Lambda and no RDS.
-            .filter(|zone| {
-                zone.zone_type
-                    .as_deref()
-                    .is_none_or(|kind| kind == "availability-zone")
-            })
-            .filter_map(|zone| zone.zone_name)
-            .collect();
-        zones.sort();
-        let wanted = usize::from(self.config.network.zones);
-        if zones.len() < wanted {
-            return Err(Error::usage(format!(
-                "[network] zones = {wanted}, and {} has {} availability zones",
-                self.stack.region,
-                zones.len()
-            ))
-            .hint("lower zones in infra.toml; nothing was changed"));
-        }
-        Ok(zones)
-    }
-
-    async fn facts(&self) -> Result<Facts> {
-        // Emulators have no quotas.
-        if self.aws.emulator.is_some() {
-            return Ok(Facts::default());
-        }
-        let settings = self
-            .aws
-            .lambda
-            .get_account_settings()
-            .send()
-            .await
-            .during("GetAccountSettings", "the account")?;
-        Ok(Facts {
-            unreserved_concurrency: settings
-                .account_limit
-                .and_then(|limit| limit.unreserved_concurrent_executions)
-                .and_then(|units| u32::try_from(units).ok()),
-            operator: Some((self.stack.clone(), self.aws.caller.clone())),
-        })
     }
 }
 

@@ -7,7 +7,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Global;
-use super::session::{Build, Session};
+use super::session::Session;
+use super::view::Build;
 use crate::error::Result;
 use crate::object::{Id, Ids, Object};
 use crate::resources::lambda::LIVE;

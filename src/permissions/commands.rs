@@ -5,7 +5,7 @@ use crate::resources::{lambda, secretsmanager};
 use crate::{audit, cli, lease, rotation};
 
 /// Of those that change nothing: `plan`, `status` and `audit`.
-pub const READING: &[&[Grant]] = &[cli::session::READS, lease::READS, audit::read::READS];
+pub const READING: &[&[Grant]] = &[cli::view::READS, lease::READS, audit::read::READS];
 
 /// Of the others.
 pub const CHANGING: &[&[Grant]] = &[
