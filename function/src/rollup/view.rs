@@ -9,7 +9,7 @@ use sqlx::{Connection as _, Error, Row as _, Transaction};
 
 use super::fold::{WORTHWHILE, fold};
 use super::{FORMAT, HOUR, LENGTHS, Part, Request, decode, start_of};
-use crate::database::{is_forbidden, is_missing};
+use crate::database::{cause, is_forbidden, is_missing};
 use crate::fields;
 use crate::log::{self, Level};
 use crate::sql::Query;
@@ -75,10 +75,10 @@ impl<'c> View<'c> {
     pub async fn open(connection: &'c mut MySqlConnection) -> Result<Self, Error> {
         match fold(WORTHWHILE, FOLDING, connection).await {
             // The rows are there all the same.
-            Err(Error::Database(error)) => log::write(
+            Err(error @ Error::Database(_)) => log::write(
                 Level::Debug,
                 "nothing is folded",
-                fields! { detail: error.to_string() },
+                fields! { detail: cause(&error) },
             ),
             folded => drop(folded?),
         }
