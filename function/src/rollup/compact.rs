@@ -28,9 +28,6 @@ fn levels() -> impl Iterator<Item = Level> {
         .map(|(from, to)| Level { from, to })
 }
 
-/// What a day keeps of its busiest moments is less than what its hours do.
-const LOSSY: u16 = 24;
-
 /// Removes every roll-up, so that folding begins anew. For rows that were removed or replaced
 /// behind them.
 pub async fn clear(connection: &mut MySqlConnection) -> Result<(), Error> {
@@ -184,9 +181,7 @@ async fn merge<P: Part>(
         }
     }
     if let Some(mut whole) = whole.filter(|_| is_over) {
-        if to == LOSSY {
-            whole.part.compact();
-        }
+        whole.part.compact(to);
         segments.push(segment(to, false, Second::new(bounds.0), &mut whole)?);
     }
     // What was read is locked: nothing else is deleted but that.

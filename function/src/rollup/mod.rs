@@ -112,8 +112,8 @@ pub trait Part: Default + Serialize + DeserializeOwned {
     /// Keeps a segment from growing with the number of attackers: what is least is summed up.
     fn prune(&mut self);
 
-    /// Leaves out what nobody asks of a day that is over.
-    fn compact(&mut self) {}
+    /// Leaves out what nobody asks of so many hours that are over.
+    fn compact(&mut self, _hours: u16) {}
 }
 
 /// All parts, of one hour.
