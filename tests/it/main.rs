@@ -17,6 +17,7 @@ mod existing_database;
 mod key_rotation;
 mod key_rotation_under_load;
 mod lifecycle;
+mod linters;
 mod local;
 mod network;
 mod operators;
