@@ -159,7 +159,6 @@ macro_rules! fields {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fields;
 
     #[test]
     fn a_line_is_one_json_object() {
