@@ -231,7 +231,7 @@ impl From<Silence> for Failure {
     fn from(silence: Silence) -> Self {
         match silence {
             Silence::Dead => Self::Lost("the connection was dead".into()),
-            Silence::Away(error) => Self::Away(error.to_string()),
+            Silence::Away(error) => Self::Away(database::cause(&error)),
             Silence::Late => Self::Late("no answer in time".into()),
         }
     }
@@ -240,7 +240,7 @@ impl From<Silence> for Failure {
 fn unready(reason: Unready) -> Refusal {
     match reason {
         Unready::Secrets(cause) => Refusal::no_secrets(cause),
-        Unready::Database(error) => Refusal::unavailable(error.to_string()),
+        Unready::Database(error) => Refusal::unavailable(database::cause(&error)),
     }
 }
 
@@ -252,6 +252,20 @@ fn lost(cause: String) -> Refusal {
             .into(),
         ..Refusal::unavailable(cause)
     }
+}
+
+/// What is logged of a request.
+#[derive(Serialize)]
+struct Line<'a> {
+    request_id: Uuid,
+    intent: Option<&'static str>,
+    status: u16,
+    duration_ms: f64,
+    rows: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
 }
 
 /// Writes the request's line, which is its metric too.
@@ -277,19 +291,15 @@ fn record(
         code: refusal.map(|refusal| refusal.code),
         duration_ms: millis(started),
     };
-    let mut line = fields! {
-        request_id: id.to_string(),
+    let line = Line {
+        request_id: id,
         intent: seen.intent,
-        status: status,
+        status,
         duration_ms: request.duration_ms,
         rows: request.rows,
+        code: request.code,
+        detail: refusal.and_then(|refusal| refusal.cause.as_deref()),
     };
-    if let Some(refusal) = refusal {
-        line.insert("code".into(), refusal.code.into());
-        if let Some(cause) = &refusal.cause {
-            line.insert("detail".into(), cause.as_str().into());
-        }
-    }
     let metrics = metrics::embed(&context.env_config.function_name, request);
     log::write_measured(level, message, &line, &metrics);
 }

@@ -196,10 +196,11 @@ fn number(error: &Error) -> Option<u16> {
     )
 }
 
-/// The error's own words for the log, up to a value that they quote: it is part of the request.
+/// The error's own words for the log, with its number, up to a value that they quote: it is part of
+/// the request, or the name and the address of who was refused.
 pub fn cause(error: &Error) -> String {
     let text = error.to_string();
-    ["entry '", "value: '", "near '"]
+    ["entry '", "value: '", "near '", "user '", "User ", "Host '"]
         .iter()
         .filter_map(|quote| Some(text.find(quote)? + quote.len()))
         .min()

@@ -1,11 +1,13 @@
 //! What Lambda hands over, and what goes back through the gateway.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::fault::Refusal;
@@ -31,6 +33,69 @@ fn read<T: DeserializeOwned>(field: &Field) -> Option<T> {
     serde_json::from_str(field.as_ref()?.get()).ok()
 }
 
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RequestContext {
+    request_id: Field,
+}
+
+/// What stands under a name, whatever its case, in a map of headers. The others are passed over:
+/// a browser sends dozens.
+fn values(headers: &Field, name: &str) -> Vec<Value> {
+    let Some(headers) = headers else {
+        return Vec::new();
+    };
+    let mut deserializer = serde_json::Deserializer::from_str(headers.get());
+    deserializer
+        .deserialize_map(Named(name))
+        .unwrap_or_default()
+}
+
+struct Named<'a>(&'a str);
+
+impl<'de> Visitor<'de> for Named<'_> {
+    type Value = Vec<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("headers by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut headers: A) -> Result<Vec<Value>, A::Error> {
+        let mut found = Vec::new();
+        while let Some(is_it) = headers.next_key_seed(IsNamed(self.0))? {
+            if is_it {
+                found.push(headers.next_value()?);
+            } else {
+                headers.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a name is this one; it need not be kept.
+struct IsNamed<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for IsNamed<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsNamed<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
+        Ok(name.eq_ignore_ascii_case(self.0))
+    }
+}
+
 impl Event {
     /// The health check is for whoever may invoke the function itself. The gateway always sends
     /// a method and a context, so no request through it can be taken for one.
@@ -46,24 +111,20 @@ impl Event {
 
     /// The gateway's request id where it is a UUID, so that its logs and ours name the same one.
     pub fn request_id(&self) -> Uuid {
-        let context: Option<Map<String, Value>> = read(&self.request_context);
+        let context: Option<RequestContext> = read(&self.request_context);
         context
-            .as_ref()
-            .and_then(|context| Uuid::try_parse(context.get("requestId")?.as_str()?).ok())
+            .and_then(|context| read::<String>(&context.request_id))
+            .and_then(|id| Uuid::try_parse(&id).ok())
             .unwrap_or_else(Uuid::new_v4)
     }
 
     /// A header's one value, whatever the case of its name. A header sent twice with different
     /// values has none: which of them the gateway checked is not known here.
     pub fn header(&self, name: &str) -> Option<String> {
-        let maps: [Option<Map<String, Value>>; 2] =
-            [read(&self.headers), read(&self.multi_value_headers)];
-        let mut values = maps
+        let mut values = [&self.headers, &self.multi_value_headers]
             .into_iter()
-            .flatten()
-            .flatten()
-            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
-            .flat_map(|(_, value)| match value {
+            .flat_map(|headers| values(headers, name))
+            .flat_map(|value| match value {
                 Value::Array(several) => several,
                 one => vec![one],
             })
@@ -230,6 +291,14 @@ mod tests {
         ] {
             assert_eq!(event(event_with_two).header("x-api-key"), None);
         }
+    }
+
+    #[test]
+    fn the_same_name_twice_is_two_values() {
+        let text = r#"{"headers":{"x-api-key":"a","x-api-key":"k","b":[{}]}}"#;
+        let twice: Event = serde_json::from_str(text).unwrap();
+        assert_eq!(twice.header("x-api-key"), None);
+        assert_eq!(twice.header("b"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sqlx::Row as _;
 
 use crate::database::{
-    Database, PING, Unready, is_access_denied, is_forbidden, is_missing, within,
+    Database, PING, Unready, cause, is_access_denied, is_forbidden, is_missing, within,
 };
 use crate::deadline::Deadline;
 use crate::fields;
@@ -34,11 +34,11 @@ pub async fn check(
         Err(Unready::Database(error)) if is_access_denied(&error) => {
             return Err(hide(
                 "the database refused the function's user",
-                &error.to_string(),
+                &cause(&error),
             ));
         }
         Err(Unready::Database(error)) => {
-            return Err(hide("the database cannot be reached", &error.to_string()));
+            return Err(hide("the database cannot be reached", &cause(&error)));
         }
     };
     let newest = "SELECT version, state FROM schema_migrations ORDER BY state = 'applied', version DESC LIMIT 1";
@@ -50,15 +50,12 @@ pub async fn check(
         }
         Err(error) => {
             database.discard();
-            return Err(hide(
-                "the schema's version cannot be read",
-                &error.to_string(),
-            ));
+            return Err(hide("the schema's version cannot be read", &cause(&error)));
         }
     };
     let column = |name| {
         row.try_get::<String, _>(name)
-            .map_err(|error| hide("the schema's version cannot be read", &error.to_string()))
+            .map_err(|error| hide("the schema's version cannot be read", &cause(&error)))
     };
     let (version, state) = (column("version")?, column("state")?);
     if state != "applied" {

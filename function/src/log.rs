@@ -10,7 +10,6 @@ use lambda_runtime::Context;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::fields;
 use crate::time::now_millis;
 
 /// How much a line matters.
@@ -51,34 +50,40 @@ pub fn set_level(level: Level) {
     LEAST.store(level as u8, Ordering::Relaxed);
 }
 
-/// What every line of the present invocation carries; a sandbox has one at a time.
-static INVOCATION: Mutex<Option<Map<String, Value>>> = Mutex::new(None);
+/// What every line of an invocation carries.
+#[derive(Serialize)]
+struct Invocation {
+    invocation_id: String,
+    trace_id: Option<String>,
+}
+
+/// The present one; a sandbox has one at a time.
+static INVOCATION: Mutex<Option<Invocation>> = Mutex::new(None);
 
 /// Begins an invocation: every line from now on names it and its X-Ray trace.
 pub fn begin(context: &Context) {
-    let fields = fields! {
-        invocation_id: context.request_id.as_str(),
-        trace_id: context.xray_trace_id.as_deref(),
-    };
-    *INVOCATION.lock().unwrap_or_else(PoisonError::into_inner) = Some(fields);
+    *INVOCATION.lock().unwrap_or_else(PoisonError::into_inner) = Some(Invocation {
+        invocation_id: context.request_id.clone(),
+        trace_id: context.xray_trace_id.clone(),
+    });
 }
 
 /// One line: the fields of the event, of the invocation, and of a metric.
 #[derive(Serialize)]
-struct Line<'a, M> {
+struct Line<'a, F, M> {
     timestamp: String,
     level: &'static str,
     message: &'a str,
     #[serde(flatten)]
-    fields: &'a Map<String, Value>,
+    fields: &'a F,
     #[serde(flatten)]
-    invocation: Option<&'a Map<String, Value>>,
+    invocation: Option<&'a Invocation>,
     #[serde(flatten)]
     metrics: Option<&'a M>,
 }
 
-impl<'a, M> Line<'a, M> {
-    fn new(level: Level, message: &'a str, fields: &'a Map<String, Value>) -> Self {
+impl<'a, F, M> Line<'a, F, M> {
+    fn new(level: Level, message: &'a str, fields: &'a F) -> Self {
         Self {
             timestamp: now_millis(),
             level: level.name(),
@@ -98,7 +103,7 @@ impl<'a, M> Line<'a, M> {
 pub fn write(level: Level, message: &str, fields: Map<String, Value>) {
     if is_written(level) {
         let invocation = INVOCATION.lock().unwrap_or_else(PoisonError::into_inner);
-        print(&Line::<()> {
+        print(&Line::<_, ()> {
             invocation: invocation.as_ref(),
             ..Line::new(level, message, &fields)
         });
@@ -110,7 +115,7 @@ pub fn write(level: Level, message: &str, fields: Map<String, Value>) {
 pub fn write_measured(
     level: Level,
     message: &str,
-    fields: &Map<String, Value>,
+    fields: &impl Serialize,
     metrics: &impl Serialize,
 ) {
     if !is_written(level) {
@@ -128,9 +133,13 @@ fn is_written(level: Level) -> bool {
     level as u8 <= LEAST.load(Ordering::Relaxed)
 }
 
+/// Bytes that a line seldom exceeds.
+const USUAL: usize = 1024;
+
 fn print(line: &impl Serialize) {
+    let mut text = Vec::with_capacity(USUAL);
     // Strings, numbers and maps of them: this cannot fail.
-    let mut text = serde_json::to_vec(line).unwrap_or_default();
+    let _ = serde_json::to_writer(&mut text, line);
     text.push(b'\n');
     // In one piece. A full or closed log pipe must not fail the request.
     let _ = std::io::stdout().lock().write_all(&text);
@@ -154,7 +163,7 @@ mod tests {
     #[test]
     fn a_line_is_one_json_object() {
         let fields = fields! { status: 503, intent: "get_anomalies" };
-        let line = Line::<()>::new(Level::Warn, "two\nlines", &fields);
+        let line = Line::<_, ()>::new(Level::Warn, "two\nlines", &fields);
         let text = serde_json::to_string(&line).unwrap_or_default();
         assert!(!text.contains('\n'));
         assert!(text.contains(

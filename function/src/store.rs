@@ -1,14 +1,14 @@
 //! Adding one row. The columns are the parameters, so the contract's table is the `INSERT`'s too.
 
 use serde::Serialize;
+use sqlx::Error;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Connection as _, Error};
 
 use crate::contract::{Answer, Call, Param};
 use crate::database::is_duplicate;
 use crate::fault::Fault;
 use crate::params::Params;
-use crate::sql::{self, Query};
+use crate::sql::{self, Query, get};
 use crate::time::Second;
 
 #[derive(Serialize)]
@@ -49,28 +49,15 @@ async fn insert_row(
     params: &Params,
     connection: &mut MySqlConnection,
 ) -> Result<u64, Error> {
-    let given = || {
-        specs
-            .iter()
-            .filter_map(|spec| Some((spec.name, params.get(spec.name)?)))
-    };
-    let columns: Vec<&str> = given().map(|(name, _)| name).collect();
-    let mut query = Query::new(format!(
-        "INSERT INTO {table} ({}) VALUES (",
-        columns.join(", ")
-    ));
-    for (at, (_, value)) in given().enumerate() {
-        if at > 0 {
-            query.push(", ");
-        }
-        sql::bind(&mut query, value);
-    }
-    query.push(")");
+    let mut query = Query::new("");
+    push_insert(&mut query, table, specs, params);
     let inserted = query.build().execute(connection).await?;
     Ok(inserted.last_insert_id())
 }
 
-/// The row and its key, both or neither.
+/// The row and its key, both or neither, in one statement: the way to the server and back takes
+/// longer than the work. A duplicate key leaves nothing open; after any other error the connection
+/// is given up, and with it what the server may have begun.
 async fn insert_once(
     table: &'static str,
     specs: &'static [Param],
@@ -78,20 +65,42 @@ async fn insert_once(
     params: &Params,
     connection: &mut MySqlConnection,
 ) -> Result<u64, Error> {
-    let mut transaction = connection.begin().await?;
-    let id = insert_row(table, specs, params, &mut transaction).await?;
     let timestamp = params.time("timestamp").unwrap_or_else(Second::now);
-    sqlx::query(
-        "INSERT INTO idempotency_keys (log_table, idempotency_key, id, timestamp) VALUES (?, ?, ?, ?)",
-    )
-    .bind(table)
-    .bind(key)
-    .bind(id)
-    .bind(timestamp.sql())
-    .execute(&mut *transaction)
-    .await?;
-    transaction.commit().await?;
-    Ok(id)
+    let mut query = Query::new(
+        "BEGIN NOT ATOMIC \
+         DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END; \
+         START TRANSACTION; ",
+    );
+    push_insert(&mut query, table, specs, params);
+    query
+        .push("; INSERT INTO idempotency_keys (log_table, idempotency_key, id, timestamp) VALUES (")
+        .push_bind(table)
+        .push(", ")
+        .push_bind(key.to_string())
+        .push(", LAST_INSERT_ID(), ")
+        .push_bind(timestamp.sql())
+        .push("); COMMIT; SELECT LAST_INSERT_ID(); END");
+    get(&query.build().fetch_one(connection).await?, 0)
+}
+
+fn push_insert(query: &mut Query, table: &str, specs: &[Param], params: &Params) {
+    let given = || {
+        specs
+            .iter()
+            .filter_map(|spec| Some((spec.name, params.get(spec.name)?)))
+    };
+    let columns: Vec<&str> = given().map(|(name, _)| name).collect();
+    query.push(format_args!(
+        "INSERT INTO {table} ({}) VALUES (",
+        columns.join(", ")
+    ));
+    for (at, (_, value)) in given().enumerate() {
+        if at > 0 {
+            query.push(", ");
+        }
+        sql::bind(query, value);
+    }
+    query.push(")");
 }
 
 /// The id that a key stands for.

@@ -1,8 +1,8 @@
 //! Bursts far above what an address, and the site, are used to.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
+
+use super::minutes::Minutes;
 
 /// From how many requests on a minute is kept for itself when a day is compacted.
 pub const BUSY: u32 = 20;
@@ -13,8 +13,7 @@ pub const BUSY: u32 = 20;
 pub struct Visits {
     /// All of them.
     pub requests: u64,
-    /// Requests by minute since 1970.
-    pub minutes: BTreeMap<u32, u32>,
+    pub minutes: Minutes,
     /// Minutes with fewer than [`BUSY`] requests that `minutes` no longer holds.
     pub quiet: u32,
 }
@@ -22,28 +21,19 @@ pub struct Visits {
 impl Visits {
     pub fn add(&mut self, minute: u32, requests: u32) {
         self.requests += u64::from(requests);
-        let of_minute = self.minutes.entry(minute).or_default();
-        *of_minute = of_minute.saturating_add(requests);
+        self.minutes.add(minute, requests);
     }
 
     pub fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
-        for (minute, requests) in &other.minutes {
-            let of_minute = self.minutes.entry(*minute).or_default();
-            *of_minute = of_minute.saturating_add(*requests);
-        }
+        self.minutes.merge(&other.minutes);
         self.quiet = self.quiet.saturating_add(other.quiet);
     }
 
     /// Forgets when the quiet minutes were. Only once they are complete: what is merged in later
     /// counts as other minutes.
     pub fn compact(&mut self) {
-        let before = self.minutes.len();
-        self.minutes.retain(|_, requests| *requests >= BUSY);
-        let forgotten = before - self.minutes.len();
-        self.quiet = self
-            .quiet
-            .saturating_add(u32::try_from(forgotten).unwrap_or(u32::MAX));
+        self.quiet = self.quiet.saturating_add(self.minutes.keep(BUSY));
     }
 
     /// Whether there are enough requests for [`judge`] to look at.
@@ -53,17 +43,14 @@ impl Visits {
 
     /// The requests of the busiest minute.
     fn peak(&self) -> u32 {
-        self.minutes.values().copied().max().unwrap_or(0)
+        self.minutes.counts().max().unwrap_or(0)
     }
 
     /// The busiest minute of the median day, where there are enough days to speak of a habit.
     fn daily_peak(&self) -> u32 {
-        let mut days: BTreeMap<u32, u32> = BTreeMap::new();
-        for (minute, requests) in &self.minutes {
-            let peak = days.entry(minute / DAY).or_default();
-            *peak = (*requests).max(*peak);
-        }
-        let mut peaks: Vec<u32> = days.into_values().collect();
+        let days = self.minutes.all().chunk_by(|a, b| a.0 / DAY == b.0 / DAY);
+        let peak = |day: &[(u32, u32)]| day.iter().map(|(_, requests)| *requests).max();
+        let mut peaks: Vec<u32> = days.filter_map(peak).collect();
         peaks.sort_unstable();
         if peaks.len() < 3 {
             0
@@ -75,12 +62,7 @@ impl Visits {
     /// The usual number of requests in a minute that has any: the median of those below `least`.
     /// Nothing where there are too few to tell.
     fn usual(&self, least: u32) -> Option<u64> {
-        let mut counts: Vec<u32> = self
-            .minutes
-            .values()
-            .copied()
-            .filter(|n| *n < least)
-            .collect();
+        let mut counts: Vec<u32> = self.minutes.counts().filter(|n| *n < least).collect();
         counts.sort_unstable();
         let quiet = usize::try_from(self.quiet).unwrap_or(usize::MAX);
         let all = counts.len().saturating_add(quiet);
@@ -91,7 +73,7 @@ impl Visits {
         if let Some(middle) = (all / 2).checked_sub(quiet) {
             return counts.get(middle).map(|count| u64::from(*count));
         }
-        let kept: u64 = self.minutes.values().map(|count| u64::from(*count)).sum();
+        let kept: u64 = self.minutes.counts().map(u64::from).sum();
         Some(self.requests.saturating_sub(kept) / u64::from(self.quiet.max(1)))
     }
 }
@@ -143,7 +125,11 @@ impl Site {
 /// Whether an address flooded the site. `own` reaches back before the window, which begins with
 /// minute `from`, so that what happens every night is seen to.
 pub fn judge(own: &Visits, from: u32, site: &Site) -> Option<Burst> {
-    let (&peak_minute, &peak) = own.minutes.range(from..).max_by_key(|(_, count)| **count)?;
+    let &(peak_minute, peak) = own
+        .minutes
+        .since(from)
+        .iter()
+        .max_by_key(|(_, count)| *count)?;
     let least = peak.div_ceil(4);
     let peak = u64::from(peak);
     if peak < LEAST_PEAK || is_scheduled(own, peak_minute, peak) {
@@ -151,12 +137,7 @@ pub fn judge(own: &Visits, from: u32, site: &Site) -> Option<Burst> {
     }
     let alone = peak >= site.peak.saturating_mul(20).max(600);
     // An address that is always this busy has no burst, unless it alone outdoes everyone by far.
-    let long = own
-        .minutes
-        .values()
-        .filter(|count| **count >= least)
-        .count()
-        >= LONG;
+    let long = own.minutes.counts().filter(|count| *count >= least).count() >= LONG;
     if (long || peak * 2 < site.peak.saturating_mul(5)) && !alone {
         return None;
     }
@@ -172,10 +153,11 @@ pub fn judge(own: &Visits, from: u32, site: &Site) -> Option<Burst> {
     }
     let mut burst = own
         .minutes
-        .range(from..)
-        .filter(|(_, count)| **count >= least)
+        .since(from)
+        .iter()
+        .filter(|(_, count)| *count >= least)
         .peekable();
-    let first_minute = *burst.peek()?.0;
+    let first_minute = burst.peek()?.0;
     let (mut requests, mut last_minute) = (0, first_minute);
     for (minute, count) in burst {
         requests += u64::from(*count);
@@ -191,7 +173,7 @@ pub fn judge(own: &Visits, from: u32, site: &Site) -> Option<Burst> {
 
 /// Whether much the same happened at about that time on another day.
 fn is_scheduled(own: &Visits, peak_minute: u32, peak: u64) -> bool {
-    own.minutes.iter().any(|(minute, count)| {
+    own.minutes.all().iter().any(|(minute, count)| {
         let apart = peak_minute.abs_diff(*minute);
         let clock = apart % DAY;
         apart >= DAY / 2 && clock.min(DAY - clock) <= 60 && u64::from(*count) * 2 >= peak
@@ -221,8 +203,8 @@ mod tests {
         morning.compact();
         let compacted = Visits {
             requests: 102,
-            minutes: BTreeMap::from([(2, 60), (701, 20)]),
             quiet: 2,
+            ..visits([(2, 60), (701, 20)])
         };
         assert_eq!(morning, compacted);
         let mut week = morning.clone();

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod flood;
 pub mod login;
+pub mod minutes;
 pub mod payload;
 pub mod probe;
 pub mod unusual;

@@ -53,8 +53,9 @@ async fn attempt(
 }
 
 fn unreachable(error: &sqlx::Error) -> Failure {
+    let cause = database::cause(error);
     Failure::new(
         "Database",
-        format!("the database cannot be reached as administrator: {error}"),
+        format!("the database cannot be reached as administrator: {cause}"),
     )
 }

@@ -73,7 +73,12 @@ impl Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
-        Self::new("Database", error.to_string())
+        let message = if database::is_access_denied(&error) {
+            database::cause(&error)
+        } else {
+            error.to_string()
+        };
+        Self::new("Database", message)
     }
 }
 

@@ -269,7 +269,10 @@ impl Rotation {
             Ok(_) => Ok(login),
             Err(error) => Err(Failure::new(
                 "Database",
-                self.has(&format!("a login that does not work: {error}")),
+                self.has(&format!(
+                    "a login that does not work: {}",
+                    database::cause(&error)
+                )),
             )),
         }
     }

@@ -89,8 +89,11 @@ impl Part for Addresses {
         self.keep(OF_AN_HOUR);
     }
 
-    fn compact(&mut self) {
-        self.keep(OF_A_DAY);
+    fn compact(&mut self, hours: u16) {
+        // A week keeps all that its days have kept.
+        if hours == 24 {
+            self.keep(OF_A_DAY);
+        }
         for visits in self.visits.values_mut() {
             visits.compact();
         }
@@ -147,7 +150,7 @@ mod tests {
                 visit(&mut day, number, minute * 60);
             }
         }
-        day.compact();
+        day.compact(24);
         let (found, kept) = (day.distinct(), day.visits.len());
         assert!((10_780..=11_220).contains(&found), "{found} is not 11,000");
         assert_eq!(kept, OF_A_DAY);

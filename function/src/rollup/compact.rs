@@ -1,4 +1,4 @@
-//! Compacting: one segment for each hour, and one for each day that is over.
+//! Compacting: one segment for each hour, and one for each longer span of time that is over.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,11 +6,27 @@ use std::time::{Duration, Instant};
 use futures::TryStreamExt as _;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection as _, Error};
+use time::PrimitiveDateTime;
 
 use super::fold::{Segment, insert, pruned};
-use super::{Addresses, DAY, FORMAT, HOUR, Part, Sums, Suspects, decode};
+use super::{Addresses, FORMAT, HOUR, LENGTHS, Part, Sums, Suspects, decode, start_of};
 use crate::sql::{get, second};
 use crate::time::Second;
+
+/// What is merged into what, in hours.
+#[derive(Clone, Copy)]
+struct Level {
+    from: u16,
+    to: u16,
+}
+
+fn levels() -> impl Iterator<Item = Level> {
+    let longer = LENGTHS.into_iter().skip(1);
+    LENGTHS
+        .into_iter()
+        .zip(longer)
+        .map(|(from, to)| Level { from, to })
+}
 
 /// Removes every roll-up, so that folding begins anew. For rows that were removed or replaced
 /// behind them.
@@ -28,6 +44,11 @@ pub async fn clear(connection: &mut MySqlConnection) -> Result<(), Error> {
 /// Forgets what is older than `bound`: its rows were dropped.
 pub async fn forget(bound: Second, connection: &mut MySqlConnection) -> Result<(), Error> {
     let mut transaction = connection.begin().await?;
+    // Of what is older only in part the rest stays.
+    let bound_second = bound.epoch();
+    for level in levels().filter(|level| start_of(bound_second, level.to) < bound_second) {
+        dissolve(level, bound_second, &mut transaction).await?;
+    }
     for statement in [
         "DELETE FROM access_rollups WHERE start < ?",
         // The row is gone, and it is known why.
@@ -41,14 +62,14 @@ pub async fn forget(bound: Second, connection: &mut MySqlConnection) -> Result<(
     transaction.commit().await
 }
 
-/// Merges what folding has added. Answers how many days it touched, and whether it was done with
+/// Merges what folding has added. Answers how many days it merged, and whether it was done with
 /// all before `time` was over.
 pub async fn compact(
     time: Duration,
     connection: &mut MySqlConnection,
 ) -> Result<(usize, bool), Error> {
     let started = Instant::now();
-    let newest: Option<time::PrimitiveDateTime> =
+    let newest: Option<PrimitiveDateTime> =
         sqlx::query_scalar("SELECT MAX(start) FROM access_rollups WHERE format = ? AND hours = 1")
             .bind(FORMAT)
             .fetch_one(&mut *connection)
@@ -56,17 +77,24 @@ pub async fn compact(
     let Some(newest) = newest else {
         return Ok((0, true));
     };
-    let today = Second::new(newest).epoch().div_euclid(DAY);
-    let mut touched = 0;
-    for day in unmerged(today, connection).await? {
-        if started.elapsed() > time {
-            return Ok((touched, false));
+    let newest = Second::new(newest).epoch();
+    let mut days = 0;
+    for level in levels() {
+        for start in unmerged(level, newest, connection).await? {
+            if started.elapsed() > time {
+                return Ok((days, false));
+            }
+            let is_over = start < start_of(newest, level.to);
+            let mut transaction = connection.begin().await?;
+            for longer in levels().filter(|longer| longer.from >= level.to) {
+                dissolve(longer, start, &mut transaction).await?;
+            }
+            merge::<Sums>(level, start, is_over, &mut transaction).await?;
+            merge::<Addresses>(level, start, is_over, &mut transaction).await?;
+            merge::<Suspects>(level, start, is_over, &mut transaction).await?;
+            transaction.commit().await?;
+            days += usize::from(level.to == 24);
         }
-        let is_over = day < today;
-        merge::<Sums>(day, is_over, connection).await?;
-        merge::<Addresses>(day, is_over, connection).await?;
-        merge::<Suspects>(day, is_over, connection).await?;
-        touched += 1;
     }
     sqlx::query(
         "DELETE FROM access_rollup_ranges WHERE format = ? AND to_id < \
@@ -76,137 +104,180 @@ pub async fn compact(
     .bind(FORMAT)
     .execute(connection)
     .await?;
-    Ok((touched, true))
+    Ok((days, true))
 }
 
-/// The days with something to merge, as numbers since 1970.
-async fn unmerged(today: i64, connection: &mut MySqlConnection) -> Result<Vec<i64>, Error> {
-    let hours = sqlx::query(
+/// The starts of longer spans with something to merge.
+async fn unmerged(
+    level: Level,
+    newest: i64,
+    connection: &mut MySqlConnection,
+) -> Result<Vec<i64>, Error> {
+    let units = sqlx::query(
         "SELECT start, COUNT(*) AS segments FROM access_rollups \
-         WHERE format = ? AND part = ? AND hours = 1 AND in_day = FALSE GROUP BY start",
+         WHERE format = ? AND part = ? AND hours = ? AND in_day = FALSE GROUP BY start ORDER BY start",
     )
     .bind(FORMAT)
     .bind(Sums::NUMBER)
+    .bind(level.from)
     .fetch_all(connection)
     .await?;
-    let mut days = Vec::new();
-    for hour in &hours {
-        let day = second(hour, "start")?.epoch().div_euclid(DAY);
-        // A single segment of a day that goes on is merged already.
-        if (day < today || get::<i64>(hour, "segments")? > 1) && days.last() != Some(&day) {
-            days.push(day);
+    let mut spans = Vec::new();
+    for unit in &units {
+        let span = start_of(second(unit, "start")?.epoch(), level.to);
+        // A single segment of what goes on is merged already.
+        if span < start_of(newest, level.to) || get::<i64>(unit, "segments")? > 1 {
+            spans.push(span);
         }
     }
-    Ok(days)
+    spans.dedup();
+    Ok(spans)
 }
 
-/// What is known of one hour while its segments are merged.
+/// What is known of one span of time while its segments are merged.
 struct Merged<P> {
     part: P,
     from_id: u64,
     extent: (Second, Second),
 }
 
-/// Merges the hours of a day, and the day where it is over.
+impl<P: Part> Merged<P> {
+    fn merge(&mut self, other: Self) {
+        self.part.merge(other.part);
+        self.from_id = self.from_id.min(other.from_id);
+        self.extent.0 = self.extent.0.min(other.extent.0);
+        self.extent.1 = self.extent.1.max(other.extent.1);
+    }
+}
+
+/// Merges the segments of each unit of a span, and all of it where it is over; in a transaction.
 async fn merge<P: Part>(
-    day: i64,
+    level: Level,
+    start: i64,
     is_over: bool,
     connection: &mut MySqlConnection,
 ) -> Result<(), Error> {
-    let (first, last) = (
-        Second::from_epoch(day * DAY).sql(),
-        Second::from_epoch((day + 1) * DAY - HOUR).sql(),
-    );
-    let mut transaction = connection.begin().await?;
-    let hours = read::<P>((first, last), &mut transaction).await?;
-    let mut segments = Vec::with_capacity(hours.len() + 1);
+    let Level { from, to } = level;
+    let bounds = bounds(level, start);
+    let units = read::<P>(from, bounds, connection).await?;
+    let mut segments = Vec::with_capacity(units.len() + 1);
     let mut whole: Option<Merged<P>> = None;
-    for (start, mut hour) in hours {
-        segments.push(Segment {
+    let segment = |hours, in_day, start, merged: &mut Merged<P>| {
+        Ok::<_, Error>(Segment {
             part: P::NUMBER,
-            hours: 1,
-            in_day: is_over,
+            hours,
+            in_day,
             start,
-            from_id: hour.from_id,
-            extent: hour.extent,
-            data: pruned(&mut hour.part)?,
-        });
+            from_id: merged.from_id,
+            extent: merged.extent,
+            data: pruned(&mut merged.part)?,
+        })
+    };
+    for (start, mut unit) in units {
+        segments.push(segment(from, is_over, start, &mut unit)?);
         match &mut whole {
-            None => whole = Some(hour),
-            Some(whole) => {
-                whole.part.merge(hour.part);
-                whole.from_id = whole.from_id.min(hour.from_id);
-                whole.extent.0 = whole.extent.0.min(hour.extent.0);
-                whole.extent.1 = whole.extent.1.max(hour.extent.1);
-            }
+            None => whole = Some(unit),
+            Some(whole) => whole.merge(unit),
         }
     }
     if let Some(mut whole) = whole.filter(|_| is_over) {
-        whole.part.compact();
-        segments.push(Segment {
-            part: P::NUMBER,
-            hours: 24,
-            in_day: false,
-            start: Second::new(first),
-            from_id: whole.from_id,
-            extent: whole.extent,
-            data: pruned(&mut whole.part)?,
-        });
+        whole.part.compact(to);
+        segments.push(segment(to, false, Second::new(bounds.0), &mut whole)?);
     }
     // What was read is locked: nothing else is deleted but that.
     sqlx::query(
-        "DELETE FROM access_rollups WHERE format = ? AND part = ? AND hours IN (1, 24) \
+        "DELETE FROM access_rollups WHERE format = ? AND part = ? AND hours IN (?, ?) \
          AND in_day IN (FALSE, TRUE) AND start BETWEEN ? AND ?",
     )
     .bind(FORMAT)
     .bind(P::NUMBER)
-    .bind(first)
-    .bind(last)
-    .execute(&mut *transaction)
+    .bind(from)
+    .bind(to)
+    .bind(bounds.0)
+    .bind(bounds.1)
+    .execute(&mut *connection)
     .await?;
     for segments in segments.chunks(8) {
-        insert(segments, &mut transaction).await?;
+        insert(segments, connection).await?;
     }
-    transaction.commit().await
+    Ok(())
 }
 
-/// The segments of some hours, merged by hour. They and what could come between them are locked.
+/// Removes the longer segment that a second is in: what it was made of counts for itself again, for
+/// a part of it changes.
+async fn dissolve(
+    level: Level,
+    second: i64,
+    connection: &mut MySqlConnection,
+) -> Result<(), Error> {
+    let (first, last) = bounds(level, start_of(second, level.to));
+    for (hours, statement) in [
+        (
+            level.to,
+            "DELETE FROM access_rollups WHERE format = ? AND part IN (?, ?, ?) AND hours = ? \
+             AND in_day IN (FALSE, TRUE) AND start BETWEEN ? AND ?",
+        ),
+        (
+            level.from,
+            "UPDATE access_rollups SET in_day = FALSE WHERE format = ? AND part IN (?, ?, ?) \
+             AND hours = ? AND in_day = TRUE AND start BETWEEN ? AND ?",
+        ),
+    ] {
+        sqlx::query(statement)
+            .bind(FORMAT)
+            .bind(Sums::NUMBER)
+            .bind(Addresses::NUMBER)
+            .bind(Suspects::NUMBER)
+            .bind(hours)
+            .bind(first)
+            .bind(last)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The starts of the first and the last unit of the longer span that begins there.
+fn bounds(level: Level, start: i64) -> (PrimitiveDateTime, PrimitiveDateTime) {
+    let last = start + i64::from(level.to - level.from) * HOUR;
+    (
+        Second::from_epoch(start).sql(),
+        Second::from_epoch(last).sql(),
+    )
+}
+
+/// The segments of some units, merged by their start. They and what could come between
+/// them are locked.
 async fn read<P: Part>(
-    (first, last): (time::PrimitiveDateTime, time::PrimitiveDateTime),
+    hours: u16,
+    (first, last): (PrimitiveDateTime, PrimitiveDateTime),
     connection: &mut MySqlConnection,
 ) -> Result<BTreeMap<Second, Merged<P>>, Error> {
-    let mut hours: BTreeMap<Second, Merged<P>> = BTreeMap::new();
+    let mut merged: BTreeMap<Second, Merged<P>> = BTreeMap::new();
     let mut rows = sqlx::query(
         "SELECT start, from_id, first_seen, last_seen, data FROM access_rollups \
-         WHERE format = ? AND part = ? AND hours = 1 AND in_day IN (FALSE, TRUE) \
+         WHERE format = ? AND part = ? AND hours = ? AND in_day IN (FALSE, TRUE) \
          AND start BETWEEN ? AND ? FOR UPDATE",
     )
     .bind(FORMAT)
     .bind(P::NUMBER)
+    .bind(hours)
     .bind(first)
     .bind(last)
     .fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let part: P = decode(get(&row, "data")?).map_err(|error| Error::Decode(error.into()))?;
-        let from_id = get(&row, "from_id")?;
-        let (first, last) = (second(&row, "first_seen")?, second(&row, "last_seen")?);
-        match hours.get_mut(&second(&row, "start")?) {
-            Some(hour) => {
-                hour.part.merge(part);
-                hour.from_id = hour.from_id.min(from_id);
-                hour.extent = (hour.extent.0.min(first), hour.extent.1.max(last));
-            }
+        let segment = Merged {
+            part: decode::<P>(get(&row, "data")?).map_err(|error| Error::Decode(error.into()))?,
+            from_id: get(&row, "from_id")?,
+            extent: (second(&row, "first_seen")?, second(&row, "last_seen")?),
+        };
+        let start = second(&row, "start")?;
+        match merged.get_mut(&start) {
+            Some(known) => known.merge(segment),
             None => {
-                hours.insert(
-                    second(&row, "start")?,
-                    Merged {
-                        part,
-                        from_id,
-                        extent: (first, last),
-                    },
-                );
+                merged.insert(start, segment);
             }
         }
     }
-    Ok(hours)
+    Ok(merged)
 }

@@ -41,7 +41,7 @@ impl From<OfEndpoint> for Sums {
 
 impl Part for OfEndpoint {
     const NUMBER: u8 = Sums::NUMBER;
-    const HAS_DAYS: bool = false;
+    const HAS_LONGER: bool = false;
 
     fn add(&mut self, request: &Request<'_>) {
         if template(request.endpoint) == self.template {

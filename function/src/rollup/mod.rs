@@ -1,5 +1,5 @@
-//! Answers kept ready: what the summaries need of an hour or a day of access logs, in a form that
-//! can be merged.
+//! Answers kept ready: what the summaries need of an hour, a day or a week of access logs, in a form
+//! that can be merged.
 //!
 //! A roll-up covers rows by their `id`, not by their time: everything up to a watermark is in the
 //! roll-ups, whenever it says it happened, and everything after it is read from the table. So a
@@ -8,8 +8,9 @@
 //!
 //! [`fold`] reads what came after the watermark and adds segments: one per hour that occurs and
 //! per [`Part`]. It only inserts, which is all that the function's user may do. [`compact`] is the
-//! migrator's: it merges the segments of an hour, and the hours of a day that is over. [`view`]
-//! reads a window: whole days, whole hours, and rows where the window cuts an hour.
+//! migrator's: it merges the segments of an hour, and those of each of the [`LENGTHS`] into the next
+//! one that is over. [`view`] reads a window: the longest segments that are inside, and rows where
+//! the window cuts an hour.
 
 pub mod addresses;
 pub mod compact;
@@ -38,12 +39,22 @@ use crate::time::Second;
 
 /// The form of the data in the tables. A change to what a [`Part`] holds needs another number: a
 /// function neither reads nor writes another one's, so both can serve while one replaces the other.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 /// Seconds in an hour.
 pub const HOUR: i64 = 3600;
 /// Seconds in a day.
 pub const DAY: i64 = 24 * HOUR;
+
+/// The lengths of segments in hours; each contains the ones before it.
+const LENGTHS: [u16; 4] = [1, 6, 24, 168];
+
+/// The start of the span of one of [`LENGTHS`] that a second is in. A week begins with its Monday.
+fn start_of(second: i64, hours: u16) -> i64 {
+    // 1970 began on a Thursday.
+    let (width, monday) = (i64::from(hours) * HOUR, 4 * DAY);
+    (second - monday).div_euclid(width) * width + monday
+}
 
 /// One row of `access_logs`, as far as summaries look at it.
 #[derive(Debug, Clone, Copy)]
@@ -89,8 +100,8 @@ impl<'a> Request<'a> {
 pub trait Part: Default + Serialize + DeserializeOwned {
     /// How the part is told from others in the table.
     const NUMBER: u8;
-    /// Whether the segments of whole days tell all that is asked for.
-    const HAS_DAYS: bool = true;
+    /// Whether segments of more than an hour tell all that is asked for.
+    const HAS_LONGER: bool = true;
 
     /// Counts one request.
     fn add(&mut self, request: &Request<'_>);
@@ -101,8 +112,8 @@ pub trait Part: Default + Serialize + DeserializeOwned {
     /// Keeps a segment from growing with the number of attackers: what is least is summed up.
     fn prune(&mut self);
 
-    /// Leaves out what nobody asks of a day that is over.
-    fn compact(&mut self) {}
+    /// Leaves out what nobody asks of so many hours that are over.
+    fn compact(&mut self, _hours: u16) {}
 }
 
 /// All parts, of one hour.

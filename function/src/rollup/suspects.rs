@@ -253,7 +253,11 @@ impl Part for Suspects {
         take_least(&mut self.by_address, OF_AN_HOUR, Suspect::weight);
     }
 
-    fn compact(&mut self) {
+    fn compact(&mut self, hours: u16) {
+        // In less than a day no one is known to be harmless; a week keeps what its days have kept.
+        if hours != 24 {
+            return;
+        }
         self.by_address.retain(|_, suspect| !suspect.is_harmless());
         take_least(&mut self.by_address, OF_A_DAY, Suspect::weight);
         for suspect in self.by_address.values_mut() {
@@ -337,7 +341,7 @@ mod tests {
             (guesser.logins[&0].failures, guesser.logins[&1].successes),
             (40, 1)
         );
-        suspects.compact();
+        suspects.compact(24);
         assert!(
             !suspects.by_address.contains_key("192.0.2.4"),
             "one dead link"

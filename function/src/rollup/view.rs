@@ -1,4 +1,4 @@
-//! Reading a window: whole days and hours from the roll-ups, the rest from the rows.
+//! Reading a window: whole weeks, days and so on from the roll-ups, the rest from the rows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use sqlx::mysql::{MySql, MySqlConnection};
 use sqlx::{Connection as _, Error, Row as _, Transaction};
 
 use super::fold::{WORTHWHILE, fold};
-use super::{DAY, FORMAT, HOUR, Part, Request, decode};
-use crate::database::{is_forbidden, is_missing};
+use super::{FORMAT, HOUR, LENGTHS, Part, Request, decode, start_of};
+use crate::database::{cause, is_forbidden, is_missing};
 use crate::fields;
 use crate::log::{self, Level};
 use crate::sql::Query;
@@ -27,30 +27,30 @@ pub struct View<'c> {
     watermark: Option<u64>,
 }
 
-/// What a window's ends are to the roll-ups. All in seconds since 1970.
+/// A window's ends, in seconds since 1970; both are part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
     start: i64,
     end: i64,
-    /// The hours that the ends are in.
-    first_hour: i64,
-    last_hour: i64,
-    /// The first and last whole day; the last is before the first where there is none.
-    first_day: i64,
-    last_day: i64,
 }
 
 impl Span {
     fn new(window: &Window) -> Self {
-        let (start, end) = (window.start.epoch(), window.end.epoch());
-        let floor = |second: i64, width| second.div_euclid(width) * width;
         Self {
-            start,
-            end,
-            first_hour: floor(start, HOUR),
-            last_hour: floor(end, HOUR),
-            first_day: floor(start + DAY - 1, DAY),
-            last_day: floor(end + 1, DAY) - DAY,
+            start: window.start.epoch(),
+            end: window.end.epoch(),
+        }
+    }
+
+    /// Where segments of a length begin and end that are inside: of hours also those that the
+    /// window cuts. The end is no part of it, and before the start where there are none.
+    fn inside(&self, hours: u16) -> (i64, i64) {
+        let width = i64::from(hours) * HOUR;
+        if hours == 1 {
+            (start_of(self.start, 1), start_of(self.end, 1) + width)
+        } else {
+            let first = start_of(self.start + width - 1, hours);
+            (first, start_of(self.end + 1, hours))
         }
     }
 
@@ -75,10 +75,10 @@ impl<'c> View<'c> {
     pub async fn open(connection: &'c mut MySqlConnection) -> Result<Self, Error> {
         match fold(WORTHWHILE, FOLDING, connection).await {
             // The rows are there all the same.
-            Err(Error::Database(error)) => log::write(
+            Err(error @ Error::Database(_)) => log::write(
                 Level::Debug,
                 "nothing is folded",
-                fields! { detail: error.to_string() },
+                fields! { detail: cause(&error) },
             ),
             folded => drop(folded?),
         }
@@ -273,43 +273,46 @@ async fn last_range(connection: &mut MySqlConnection) -> Result<Option<(u64, boo
         .transpose()
 }
 
-/// The segments of a part that a span touches.
+/// The segments of a part that a span touches: the longest that are inside. Where such a longer one
+/// is read, it tells of the shorter ones that it contains; what came late is not in it yet.
 fn segments<P: Part>(span: &Span) -> Query {
     let mut query = Query::new("");
     let mut either = false;
-    let mut add = |hours: u16, in_day: &[bool], from: i64, to: i64| {
-        for in_day in in_day.iter().filter(|_| from <= to) {
-            query.push(if either { " UNION ALL " } else { "" });
-            either = true;
-            query
-                .push("SELECT hours, start, first_seen, last_seen, data FROM access_rollups WHERE format = ")
-                .push_bind(FORMAT)
-                .push(" AND part = ")
-                .push_bind(P::NUMBER)
-                .push(" AND hours = ")
-                .push_bind(hours)
-                .push(" AND in_day = ")
-                .push_bind(*in_day)
-                .push(" AND start BETWEEN ")
-                .push_bind(Second::from_epoch(from).sql())
-                .push(" AND ")
-                .push_bind(Second::from_epoch(to).sql());
+    let (lone, any) = (" AND in_day = FALSE", " AND in_day IN (FALSE, TRUE)");
+    let mut add = |hours: u16, which: &str, from: i64, to: i64| {
+        if from >= to {
+            return;
         }
+        query
+            .push(if either { " UNION ALL " } else { "" })
+            .push("SELECT hours, start, first_seen, last_seen, data FROM access_rollups WHERE format = ")
+            .push_bind(FORMAT)
+            .push(" AND part = ")
+            .push_bind(P::NUMBER)
+            .push(" AND hours = ")
+            .push_bind(hours)
+            .push(which)
+            .push(" AND start >= ")
+            .push_bind(Second::from_epoch(from).sql())
+            .push(" AND start < ")
+            .push_bind(Second::from_epoch(to).sql());
+        either = true;
     };
-    let &Span {
-        first_hour,
-        last_hour,
-        first_day,
-        last_day,
-        ..
-    } = span;
-    if first_day > last_day || !P::HAS_DAYS {
-        add(1, &[false, true], first_hour, last_hour);
-    } else {
-        add(24, &[false], first_day, last_day);
-        add(1, &[false], first_day, last_day + DAY - HOUR);
-        add(1, &[false, true], first_hour, first_day - HOUR);
-        add(1, &[false, true], last_day + DAY, last_hour);
+    let lengths = if P::HAS_LONGER { &LENGTHS[..] } else { &[1] };
+    let mut longer = None;
+    for hours in lengths.iter().rev() {
+        let (from, to) = span.inside(*hours);
+        if from >= to {
+            continue;
+        }
+        if let Some((start, end)) = longer {
+            add(*hours, any, from, start);
+            add(*hours, lone, start, end);
+            add(*hours, any, end, to);
+        } else {
+            add(*hours, any, from, to);
+        }
+        longer = Some((from, to));
     }
     query
 }
@@ -337,20 +340,33 @@ mod tests {
     }
 
     #[test]
-    fn whole_days_and_the_hours_beside_them() {
-        let at = |text: &str| Second::parse(text).unwrap().epoch();
-        let whole = span("2025-03-01 00:00:00", "2025-03-02 23:59:59");
-        assert_eq!(whole.first_day, at("2025-03-01 00:00:00"));
-        assert_eq!(whole.last_day, at("2025-03-02 00:00:00"));
-        assert!(!whole.cuts(whole.first_hour) && !whole.cuts(whole.last_hour));
+    fn what_is_whole_inside() {
+        let inside = |span: &Span, hours| {
+            let (from, to) = span.inside(hours);
+            (from < to).then(|| {
+                [from, to]
+                    .map(|at| Second::from_epoch(at).to_string())
+                    .join(" – ")
+            })
+        };
+        let some = |text: &str| Some(text.to_string());
+        let whole = span("2025-03-03 00:00:00", "2025-03-16 23:59:59");
+        for hours in LENGTHS {
+            let weeks = some("2025-03-03 00:00:00 – 2025-03-17 00:00:00");
+            assert_eq!(inside(&whole, hours), weeks);
+        }
+        assert!(!whole.cuts(whole.start) && !whole.cuts(whole.end + 1 - HOUR));
 
-        let cut = span("2025-03-01 00:00:01", "2025-03-03 00:00:00");
-        assert_eq!(cut.first_day, at("2025-03-02 00:00:00"));
-        assert_eq!(cut.last_day, at("2025-03-02 00:00:00"));
-        assert!(cut.cuts(cut.first_hour) && cut.cuts(cut.last_hour));
-        assert_eq!(cut.within(cut.last_hour).1, at("2025-03-03 00:00:00"));
-
-        let short = span("2025-03-01 22:30:00", "2025-03-02 03:00:00");
-        assert!(short.first_day > short.last_day);
+        let cut = span("2025-03-03 00:00:01", "2025-03-16 12:00:00");
+        let expected = [
+            some("2025-03-03 00:00:00 – 2025-03-16 13:00:00"),
+            some("2025-03-03 06:00:00 – 2025-03-16 12:00:00"),
+            some("2025-03-04 00:00:00 – 2025-03-16 00:00:00"),
+            None,
+        ];
+        assert_eq!(LENGTHS.map(|hours| inside(&cut, hours)), expected);
+        let (first, last) = (cut.start - 1, cut.end);
+        assert!(cut.cuts(first) && cut.cuts(last));
+        assert_eq!(cut.within(last), (last, last));
     }
 }

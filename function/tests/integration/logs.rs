@@ -102,6 +102,31 @@ fn every_line_is_an_object_without_a_secret() {
 }
 
 #[test]
+fn who_was_refused_by_the_database_is_not_logged() {
+    let stack = Stack::new(crate::server::Server::shared());
+    stack.migrate().unwrap();
+    for arn in ["arn:app", "arn:admin"] {
+        let login = json!({ "username": stack.user, "password": "not that one" });
+        stack.secret(arn, login);
+    }
+    let mut chatbot = stack.chatbot(&[]);
+    assert_eq!(ask(&chatbot, "get_access_logs", json!({})).status, 503);
+    let health = chatbot.invoke(&json!({ "wmctl": "health" })).unwrap();
+    assert_eq!(health["reason"], "the database refused the function's user");
+    let mut migrator = stack.migrator(&[]);
+    let error = migrator.invoke(&json!({ "action": "status" })).unwrap_err();
+    assert!(
+        error["errorMessage"].to_string().contains("Access denied"),
+        "{error}"
+    );
+    let log = chatbot.end() + &migrator.end();
+    assert_eq!(log.matches("1045").count(), 3, "{log}");
+    for name in [stack.user.as_str(), "127.0.0.1", "localhost"] {
+        assert!(!log.contains(name), "{log}");
+    }
+}
+
+#[test]
 fn the_level_silences_lines_but_not_metrics() {
     let (_stack, lines, log) = everything(&[("LOG_LEVEL", "error")]);
     let levels: Vec<&Value> = lines.iter().filter_map(|line| line.get("level")).collect();

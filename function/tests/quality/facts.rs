@@ -38,8 +38,8 @@ impl Days {
             addresses.add(&request);
         }
         for (suspects, addresses) in days.0.values_mut() {
-            suspects.compact();
-            addresses.compact();
+            suspects.compact(24);
+            addresses.compact(24);
         }
         days
     }
