@@ -13,8 +13,8 @@ use crate::resources::secretsmanager::{self, content::key_in};
 /// Call the endpoint with an intent, as the chatbot does
 ///
 /// The API key is read from its secret. Where [api] allow_from lists roles and users, the call is
-/// signed with your own credentials, and you must be one of them. The answer is printed as it came; the exit code is 1
-/// where it says `"success": false`.
+/// signed with your own credentials, and you must be one of them. The answer is printed as it came;
+/// the exit code is 1 where it says `"success": false`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
