@@ -398,6 +398,8 @@ pub struct Alarm {
     pub name: String,
     /// `AWS/RDS CPUUtilization`, one for each metric that it reads.
     pub metrics: Vec<String>,
+    /// The values of their dimensions: what it is about. An emulator may leave them out.
+    pub about: BTreeSet<String>,
     pub threshold: f64,
     pub enabled: bool,
     pub actions: Vec<String>,

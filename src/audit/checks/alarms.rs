@@ -6,8 +6,7 @@ use crate::audit::facts::{Alarm, Facts};
 use crate::audit::{Check, Finding, Part, Severity};
 
 /// What has to be watched: the metric, and what it tells.
-const WATCHED: [(&str, &str); 10] = [
-    ("AWS/Lambda Errors", "function errors"),
+const WATCHED: [(&str, &str); 9] = [
     ("AWS/Lambda Throttles", "function throttles"),
     ("AWS/ApiGateway 4XXError", "refused requests"),
     ("AWS/ApiGateway 5XXError", "failed requests"),
@@ -137,8 +136,20 @@ fn watched(facts: &Facts) -> Vec<Finding> {
             }
             Finding::of(metric, there, format!("{what}: no alarm"), "an alarm")
         };
-        WATCHED.into_iter().map(judge).collect()
+        let functions = facts.functions.known().into_iter().flatten();
+        let errors = functions.map(|function| errors(alarms, &function.name));
+        WATCHED.into_iter().map(judge).chain(errors).collect()
     })
+}
+
+/// Each function's errors are watched for themselves: one that runs by schedule fails unseen.
+fn errors(alarms: &[Alarm], function: &str) -> Finding {
+    let there = alarms.iter().any(|alarm| {
+        let about = alarm.about.is_empty() || alarm.about.contains(function);
+        about && alarm.metrics.iter().any(|one| one == "AWS/Lambda Errors")
+    });
+    let metric = format!("AWS/Lambda Errors of {function}");
+    Finding::of(metric, there, "function errors: no alarm", "an alarm")
 }
 
 fn told(alarm: &Alarm) -> Finding {

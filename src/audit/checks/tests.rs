@@ -225,3 +225,31 @@ fn who_may_call_is_told_by_policy_and_signatures() {
     let verdict = judged("AWS_IAM", Some(open));
     assert!(matches!(verdict, Verdict::Fail { .. }), "{verdict:?}");
 }
+
+#[test]
+fn each_functions_errors_are_watched_for_themselves() {
+    use crate::audit::facts::{Alarm, Function};
+    let function = |name: &str| Function {
+        name: name.to_owned(),
+        ..Function::default()
+    };
+    let alarm = Alarm {
+        metrics: vec!["AWS/Lambda Errors".to_owned()],
+        about: ["chatbot".to_owned()].into(),
+        ..Alarm::default()
+    };
+    let facts = Facts {
+        functions: Read::Known(vec![function("chatbot"), function("migrator")]),
+        alarms: Read::Known(vec![alarm]),
+        ..facts()
+    };
+    let check = all().into_iter().find(|check| check.id == "alarms-there");
+    let findings = (check.unwrap().judge)(&facts);
+    let verdict = |name: &str| {
+        let object = format!("AWS/Lambda Errors of {name}");
+        let finding = findings.iter().find(|finding| finding.object == object);
+        &finding.unwrap().verdict
+    };
+    assert_eq!(verdict("chatbot"), &Verdict::Pass);
+    assert!(matches!(verdict("migrator"), Verdict::Fail { .. }));
+}

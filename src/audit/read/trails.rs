@@ -8,8 +8,7 @@ use aws_sdk_cloudtrail::types::{
 };
 use futures::future::try_join_all;
 
-use super::watching::About;
-use crate::audit::facts::{Read, Trail, Watch};
+use crate::audit::facts::{Alarm, Read, Trail, Watch};
 use crate::aws::{Aws, During};
 use crate::error::Result;
 use crate::resources::s3::{bucket::Bucket, settings};
@@ -87,12 +86,12 @@ fn equals(selector: &AdvancedEventSelector, field: &str, value: &str) -> bool {
 pub async fn watched(
     aws: &Aws,
     trails: Read<Vec<Trail>>,
-    alarms: Option<&Vec<About>>,
+    alarms: Option<&Vec<Alarm>>,
 ) -> Read<Vec<Trail>> {
     let Read::Known(trails) = trails else {
         return trails;
     };
-    let alarms = alarms.into_iter().flatten().map(|(alarm, _)| alarm);
+    let alarms = alarms.into_iter().flatten();
     let alarmed: BTreeSet<&str> = alarms
         .filter(|alarm| alarm.enabled && !alarm.actions.is_empty())
         .flat_map(|alarm| alarm.metrics.iter().map(String::as_str))

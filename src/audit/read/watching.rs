@@ -11,11 +11,8 @@ use crate::aws::{Aws, During, Optional};
 use crate::error::Result;
 use crate::resources::iam::policy::parse;
 
-/// An alarm, and the values of its dimensions: what it is about.
-pub type About = (Alarm, BTreeSet<String>);
-
 /// The account's alarms, and its topics.
-pub async fn watching(aws: &Aws) -> (Read<Vec<About>>, Read<Vec<String>>) {
+pub async fn watching(aws: &Aws) -> (Read<Vec<Alarm>>, Read<Vec<String>>) {
     let alarms = async {
         let pages = aws.cloudwatch.describe_alarms().into_paginator().send();
         let pages = pages
@@ -42,7 +39,7 @@ pub async fn watching(aws: &Aws) -> (Read<Vec<About>>, Read<Vec<String>>) {
     (Read::of(alarms), Read::of(topics))
 }
 
-fn alarm(alarm: MetricAlarm) -> About {
+fn alarm(alarm: MetricAlarm) -> Alarm {
     let mut metrics = Vec::new();
     let mut about = BTreeSet::new();
     let mut take = |namespace: Option<&str>,
@@ -63,19 +60,19 @@ fn alarm(alarm: MetricAlarm) -> About {
             );
         }
     }
-    let found = Alarm {
+    Alarm {
         metrics,
+        about,
         threshold: alarm.threshold.unwrap_or_default(),
         enabled: alarm.actions_enabled.unwrap_or(true),
         actions: alarm.alarm_actions.unwrap_or_default(),
         name: alarm.alarm_name.unwrap_or_default(),
-    };
-    (found, about)
+    }
 }
 
 /// The alarms that are about what was looked at.
 pub fn of_stack(
-    alarms: Read<Vec<About>>,
+    alarms: Read<Vec<Alarm>>,
     gateway: Option<&Gateway>,
     functions: &[Function],
     databases: Option<&Vec<Database>>,
@@ -96,18 +93,13 @@ pub fn of_stack(
             .flatten()
             .map(|database| database.id.as_str()),
     );
-    // An emulator may leave out what an alarm is about; its name still tells.
-    let ours = |(alarm, about): &About| {
+    // Where it is not known what an alarm is about, its name still tells.
+    let ours = |alarm: &Alarm| {
+        let about = &alarm.about;
         about.iter().any(|value| names.contains(value.as_str()))
             || (about.is_empty() && names.iter().any(|name| alarm.name.starts_with(name)))
     };
-    Read::Known(
-        alarms
-            .into_iter()
-            .filter(ours)
-            .map(|(alarm, _)| alarm)
-            .collect(),
-    )
+    Read::Known(alarms.into_iter().filter(ours).collect())
 }
 
 /// Those that the alarms tell; all where it is not known what they tell.
