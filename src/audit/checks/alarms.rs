@@ -118,9 +118,7 @@ fn watched(facts: &Facts) -> Vec<Finding> {
             .as_ref()
             .is_some_and(|config| config.database.instance.is_some());
         let judge = |(metric, what): (&str, &str)| {
-            let there = alarms
-                .iter()
-                .any(|alarm| alarm.metrics.iter().any(|one| one == metric));
+            let there = alarms.iter().any(|alarm| watches(alarm, metric));
             let keepers = ["AWS/RDS DatabaseConnections", "AWS/RDS FreeStorageSpace"];
             if foreign && !there && keepers.contains(&metric) {
                 return Finding::exception(
@@ -136,17 +134,23 @@ fn watched(facts: &Facts) -> Vec<Finding> {
             }
             Finding::of(metric, there, format!("{what}: no alarm"), "an alarm")
         };
-        let functions = facts.functions.known().into_iter().flatten();
-        let errors = functions.map(|function| errors(alarms, &function.name));
-        WATCHED.into_iter().map(judge).chain(errors).collect()
+        let of_functions = each(&facts.functions, "function", |function| {
+            errors(alarms, &function.name)
+        });
+        let of_all = WATCHED.into_iter().map(judge);
+        of_all.chain(of_functions).collect()
     })
+}
+
+fn watches(alarm: &Alarm, metric: &str) -> bool {
+    alarm.metrics.iter().any(|one| one == metric)
 }
 
 /// Each function's errors are watched for themselves: one that runs by schedule fails unseen.
 fn errors(alarms: &[Alarm], function: &str) -> Finding {
     let there = alarms.iter().any(|alarm| {
         let about = alarm.about.is_empty() || alarm.about.contains(function);
-        about && alarm.metrics.iter().any(|one| one == "AWS/Lambda Errors")
+        about && watches(alarm, "AWS/Lambda Errors")
     });
     let metric = format!("AWS/Lambda Errors of {function}");
     Finding::of(metric, there, "function errors: no alarm", "an alarm")

@@ -91,15 +91,6 @@ fn each<T>(read: &Read<Vec<T>>, what: &str, judge: impl Fn(&T) -> Finding) -> Ve
     all_of(read, what, |values| values.iter().map(judge).collect())
 }
 
-const DAY: i64 = 24 * 60 * 60;
-
-/// Whether no more than `most` days have gone since something was `done`, at `time`.
-fn in_time(facts: &Facts, name: &str, done: &str, time: i64, most: i64) -> Finding {
-    let days = (facts.now - time) / DAY;
-    let found = format!("{done} {days} days ago");
-    Finding::of(name, days <= most, found, &format!("at most {most} days"))
-}
-
 /// The same with as many findings as there are. What is not there is no pass.
 fn all_of<T>(read: &Read<T>, what: &str, judge: impl FnOnce(&T) -> Vec<Finding>) -> Vec<Finding> {
     let findings = match read {
@@ -111,4 +102,13 @@ fn all_of<T>(read: &Read<T>, what: &str, judge: impl FnOnce(&T) -> Vec<Finding>)
         return vec![Finding::unchecked(what, format!("there is no {what}"))];
     }
     findings
+}
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// Whether no more than `most` days have gone since something was `done`, at `time`.
+fn in_time(facts: &Facts, name: &str, done: &str, time: i64, most: i64) -> Finding {
+    let days = (facts.now - time) / DAY;
+    let found = format!("{done} {days} days ago");
+    Finding::of(name, days <= most, found, &format!("at most {most} days"))
 }

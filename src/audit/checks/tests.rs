@@ -252,4 +252,13 @@ fn each_functions_errors_are_watched_for_themselves() {
     };
     assert_eq!(verdict("chatbot"), &Verdict::Pass);
     assert!(matches!(verdict("migrator"), Verdict::Fail { .. }));
+
+    let unread = Facts {
+        functions: Read::Unread("AccessDenied".to_owned()),
+        ..facts
+    };
+    let findings = (check.unwrap().judge)(&unread);
+    let function = findings.iter().find(|finding| finding.object == "function");
+    let verdict = &function.unwrap().verdict;
+    assert!(matches!(verdict, Verdict::Unchecked { .. }), "{verdict:?}");
 }
