@@ -30,6 +30,7 @@ pub mod rollup;
 pub mod room;
 pub mod secrets;
 pub mod settings;
+pub mod sorted;
 pub mod sql;
 pub mod stages;
 pub mod store;

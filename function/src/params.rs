@@ -214,12 +214,13 @@ fn unknown(name: &str, value: &Json, specs: &[Param]) -> Detail {
 
 /// The name that was probably meant.
 pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
-    let likeness =
-        |known: &&str| (strsim::jaro_winkler(&name.to_lowercase(), known) * 1000.0).round();
-    let best = names
+    let name = name.to_lowercase();
+    let likeness = |known: &&'a str| (strsim::jaro_winkler(&name, known) * 1000.0).round();
+    let (most, best) = names
         .iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) >= 800.0).then_some(*best)
+        .map(|known| (likeness(known), *known))
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (most >= 800.0).then_some(best)
 }
 
 /// What was received, short enough and safe to repeat.

@@ -1,7 +1,7 @@
 //! Small parts that the queries share. Every value is bound; only names written here are text.
 
 use sqlx::mysql::{MySql, MySqlRow};
-use sqlx::{ColumnIndex, Decode, Error, QueryBuilder, Row as _, Type};
+use sqlx::{ColumnIndex, Decode, Encode, Error, QueryBuilder, Row as _, Type};
 
 use crate::params::Value;
 use crate::time::{Second, Window};
@@ -30,7 +30,10 @@ pub fn within(query: &mut Query, window: &Window) {
 }
 
 /// Adds `(…, …)` with every item bound.
-pub fn list(query: &mut Query, items: impl IntoIterator<Item = String>) {
+pub fn list<T>(query: &mut Query, items: impl IntoIterator<Item = T>)
+where
+    T: for<'q> Encode<'q, MySql> + Type<MySql> + 'static,
+{
     query.push("(");
     let mut items = items.into_iter();
     if let Some(first) = items.next() {

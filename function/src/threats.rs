@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use sqlx::Error;
 
-use crate::detect::{Kind, Severity, Sightings, Threat, flood, login, probe};
-use crate::rollup::suspects::{Seen, Suspect};
-use crate::rollup::view::View;
-use crate::rollup::{Addresses, DAY, Part as _, Suspects};
-use crate::time::{Second, Window};
+use crate::detect::flood::{self, Visits};
+use crate::detect::{Kind, Seen, Severity, Threat, login, probe};
+use crate::rollup::suspects::Suspect;
+use crate::rollup::view::{Counts, View};
+use crate::rollup::{Addresses, Bursts, DAY, Map, Name, Suspects};
+use crate::time::Window;
 
 /// How far back the usual is looked for.
 const HISTORY: i64 = 7 * DAY;
@@ -17,25 +18,31 @@ const HISTORY: i64 = 7 * DAY;
 #[derive(Debug, Default)]
 pub struct Facts {
     suspects: Suspects,
-    /// Everyone's visits in the window and the days before it.
-    visits: Addresses,
-    /// How many of them are in the window.
-    requests: HashMap<String, u64>,
+    /// Requests in the window, of suspects and of those who may have flooded the site.
+    requests: Map<u64>,
+    /// Everyone's requests in the window, and in the days before it: what is usual.
+    pub addresses: Addresses,
+    /// The same by minute, of those who are busy.
+    pub bursts: Bursts,
 }
 
 impl Facts {
-    /// From what is known of the window, and of the days before it: what is usual.
-    pub fn new(suspects: Suspects, window: Addresses, history: Addresses) -> Self {
-        let of_window = window.visits.iter();
-        let requests = of_window
-            .map(|(address, visits)| (address.clone(), visits.requests))
-            .collect();
-        let mut visits = history;
-        visits.merge(window);
+    /// From what is known of the window.
+    pub fn new(suspects: Suspects, addresses: Addresses, bursts: Bursts) -> Self {
+        let sweepers = suspects
+            .by_address
+            .iter()
+            .filter(|(_, suspect)| count(suspect.missing.len()) >= probe::LEAST_PATHS)
+            .map(|(address, _)| address);
+        let floods = candidates(&bursts).map(|(address, _)| address);
         Self {
+            requests: sweepers
+                .chain(floods)
+                .map(|address| (address.clone(), addresses.of(address)))
+                .collect(),
             suspects,
-            visits,
-            requests,
+            addresses,
+            bursts,
         }
     }
 
@@ -45,25 +52,25 @@ impl Facts {
         asked: impl Fn(Kind) -> bool,
         view: &mut View<'_>,
     ) -> Result<Self, Error> {
-        let (mut suspects, mut within, mut history) = (
-            Suspects::default(),
-            Addresses::default(),
-            Addresses::default(),
-        );
-        if asked(Kind::RequestFlood) || asked(Kind::Scanner) {
-            view.gather_both((&mut suspects, &mut within), window)
-                .await?;
-        } else {
-            view.gather(&mut suspects, window).await?;
+        let mut suspects = Suspects::default();
+        let (mut addresses, mut bursts) = (Addresses::default(), Bursts::default());
+        let mut parts: Vec<&mut dyn Counts> = vec![&mut suspects];
+        if asked(Kind::RequestFlood) {
+            parts.extend([&mut addresses as &mut dyn Counts, &mut bursts]);
+        } else if asked(Kind::Scanner) {
+            parts.push(&mut addresses);
         }
+        view.gather(&mut parts, window).await?;
+        let mut facts = Self::new(suspects, addresses, bursts);
         if asked(Kind::RequestFlood) {
             let before = Window {
                 start: window.start.plus(-HISTORY),
                 end: window.start.plus(-1),
             };
-            view.gather(&mut history, &before).await?;
+            view.gather(&mut [&mut facts.addresses, &mut facts.bursts], &before)
+                .await?;
         }
-        Ok(Self::new(suspects, within, history))
+        Ok(facts)
     }
 
     /// Every threat, in no particular order.
@@ -87,24 +94,35 @@ impl Facts {
         threats
     }
 
+    /// What is usual, of all who came often.
+    fn site(&self) -> flood::Site {
+        let busy = self.bursts.by_address.iter();
+        let busy = busy.filter(|(name, _)| self.addresses.of(name) >= flood::LEAST_REQUESTS);
+        let busy: Vec<&Visits> = busy.map(|(_, visits)| visits).collect();
+        let all = self.addresses.with_at_least(flood::LEAST_REQUESTS);
+        flood::Site::new(&busy, all)
+    }
+
     fn floods(&self, window: &Window, told: &HashMap<&str, u64>) -> Vec<Threat> {
-        let site = flood::Site::new(self.visits.visits.values());
         let from = u32::try_from(window.start.epoch().div_euclid(60)).unwrap_or(0);
-        let start_of = |minute: u32| Second::from_epoch(i64::from(minute) * 60);
-        let judged = self.requests.iter().filter_map(|(address, requests)| {
-            if *requests < flood::LEAST_REQUESTS {
+        let start_of = |minute: u32| i64::from(minute) * 60;
+        let mut usual = None;
+        let judged = candidates(&self.bursts).filter_map(|(address, own)| {
+            if self.requests.get(address)? < &flood::LEAST_REQUESTS {
                 return None;
             }
-            let burst = flood::judge(self.visits.visits.get(address)?, from, &site)?;
+            let site = usual.get_or_insert_with(|| self.site());
+            let burst = flood::judge(own, from, site)?;
             // A burst of guesses or probes is those.
             if told.get(address.as_str()).copied().unwrap_or(0) * 2 >= burst.requests {
                 return None;
             }
-            let (first, last) = (start_of(burst.first_minute), start_of(burst.last_minute));
-            let mut seen = Sightings::new(first.max(window.start), last.plus(59).min(window.end));
-            seen.count = burst.requests;
-            seen.evidence
-                .insert(format!("{} requests in the busiest minute", burst.peak));
+            let seen = Seen {
+                count: burst.requests,
+                first: start_of(burst.first_minute).max(window.start.epoch()),
+                last: (start_of(burst.last_minute) + 59).min(window.end.epoch()),
+                evidence: vec![format!("{} requests in the busiest minute", burst.peak).into()],
+            };
             let severity = if burst.peak >= 1000 {
                 Severity::High
             } else {
@@ -116,34 +134,45 @@ impl Facts {
     }
 }
 
+/// Those who may have flooded the site.
+fn candidates(bursts: &Bursts) -> impl Iterator<Item = (&Name, &Visits)> {
+    let all = bursts.by_address.iter();
+    all.filter(|(_, visits)| visits.may_be_a_flood())
+}
+
 /// Whether an address guessed passwords.
 fn guesses(address: &str, suspect: &Suspect) -> Option<Threat> {
     let refused = suspect.refused.as_ref()?;
+    if refused.count < login::LEAST_FAILURES {
+        return None;
+    }
     let guessing = login::judge(&suspect.logins)?;
     let (outcome, severity) = if guessing.succeeded {
         (", then a success", Severity::Critical)
     } else {
         ("", Severity::High)
     };
-    let endpoint = refused.evidence.first().map_or("a login", String::as_str);
-    let mut seen = refused.clone();
-    seen.evidence = [format!(
-        "{} refused logins at {endpoint}{outcome}",
-        seen.count
-    )]
-    .into();
-    Some(seen.sightings().threat(Kind::BruteForce, severity, address))
+    let endpoint = refused.evidence.first().map_or("a login", |text| text);
+    let told = format!("{} refused logins at {endpoint}{outcome}", refused.count);
+    let seen = Seen {
+        evidence: vec![told.into()],
+        ..*refused
+    };
+    Some(seen.threat(Kind::BruteForce, severity, address))
+}
+
+fn count(paths: usize) -> u64 {
+    u64::try_from(paths).unwrap_or(u64::MAX)
 }
 
 /// Whether an address swept the site for paths.
 fn sweep(address: &str, suspect: &Suspect, requests: u64) -> Option<Threat> {
     let misses = suspect.misses.as_ref()?;
-    let count = |paths: usize| u64::try_from(paths).unwrap_or(u64::MAX);
     let sweep = probe::Sweep {
         missing_paths: count(suspect.missing.len()),
         misses: misses.count,
         requests,
-        sensitive_paths: count(suspect.missing.values().filter(|known| **known).count()),
+        sensitive_paths: count(suspect.missing.values().filter(|known| *known).count()),
     };
     if !sweep.is_scan() {
         return None;
@@ -153,12 +182,7 @@ fn sweep(address: &str, suspect: &Suspect, requests: u64) -> Option<Threat> {
     } else {
         Severity::Medium
     };
-    Some(
-        misses
-            .clone()
-            .sightings()
-            .threat(Kind::Scanner, severity, address),
-    )
+    Some(misses.threat(Kind::Scanner, severity, address))
 }
 
 /// Attacks that an address wrote into its requests.
@@ -169,18 +193,18 @@ fn payloads(address: &str, suspect: &Suspect) -> Vec<Threat> {
             (Kind::Xss, true) | (_, false) => Severity::High,
             (_, true) => Severity::Critical,
         };
-        seen.clone().sightings().threat(*kind, severity, address)
+        seen.threat(*kind, severity, address)
     };
     suspect.payloads.iter().map(threat).collect()
 }
 
 /// Whether an address came with an attack tool.
 fn tools(address: &str, suspect: &Suspect) -> Option<Threat> {
-    let seen = suspect.tools.clone()?;
+    let seen = suspect.tools.as_ref()?;
     let severity = if seen.count >= 100 {
         Severity::High
     } else {
         Severity::Medium
     };
-    Some(seen.sightings().threat(Kind::AttackTool, severity, address))
+    Some(seen.threat(Kind::AttackTool, severity, address))
 }

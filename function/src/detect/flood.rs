@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::minutes::Minutes;
+use crate::sorted::Sorted;
 
 /// From how many requests on a minute is kept for itself when a day is compacted.
 pub const BUSY: u32 = 20;
@@ -13,7 +13,7 @@ pub const BUSY: u32 = 20;
 pub struct Visits {
     /// All of them.
     pub requests: u64,
-    pub minutes: Minutes,
+    pub minutes: Sorted<u32, u32>,
     /// Minutes with fewer than [`BUSY`] requests that `minutes` no longer holds.
     pub quiet: u32,
 }
@@ -21,19 +21,21 @@ pub struct Visits {
 impl Visits {
     pub fn add(&mut self, minute: u32, requests: u32) {
         self.requests += u64::from(requests);
-        self.minutes.add(minute, requests);
+        self.minutes.join(minute, requests, add);
     }
 
     pub fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
-        self.minutes.merge(&other.minutes);
+        self.minutes.merge(&other.minutes, add);
         self.quiet = self.quiet.saturating_add(other.quiet);
     }
 
     /// Forgets when the quiet minutes were. Only once they are complete: what is merged in later
     /// counts as other minutes.
     pub fn compact(&mut self) {
-        self.quiet = self.quiet.saturating_add(self.minutes.keep(BUSY));
+        let quiet = self.minutes.keep(|requests| requests >= BUSY);
+        let quiet = u32::try_from(quiet).unwrap_or(u32::MAX);
+        self.quiet = self.quiet.saturating_add(quiet);
     }
 
     /// Whether there are enough requests for [`judge`] to look at.
@@ -41,9 +43,14 @@ impl Visits {
         self.requests >= LEAST_REQUESTS && u64::from(self.peak()) >= LEAST_PEAK
     }
 
+    /// Whether a minute is kept for itself.
+    pub fn is_busy(&self) -> bool {
+        !self.minutes.is_empty()
+    }
+
     /// The requests of the busiest minute.
     fn peak(&self) -> u32 {
-        self.minutes.counts().max().unwrap_or(0)
+        self.minutes.values().max().unwrap_or(0)
     }
 
     /// The busiest minute of the median day, where there are enough days to speak of a habit.
@@ -62,7 +69,7 @@ impl Visits {
     /// The usual number of requests in a minute that has any: the median of those below `least`.
     /// Nothing where there are too few to tell.
     fn usual(&self, least: u32) -> Option<u64> {
-        let mut counts: Vec<u32> = self.minutes.counts().filter(|n| *n < least).collect();
+        let mut counts: Vec<u32> = self.minutes.values().filter(|n| *n < least).collect();
         counts.sort_unstable();
         let quiet = usize::try_from(self.quiet).unwrap_or(usize::MAX);
         let all = counts.len().saturating_add(quiet);
@@ -73,9 +80,13 @@ impl Visits {
         if let Some(middle) = (all / 2).checked_sub(quiet) {
             return counts.get(middle).map(|count| u64::from(*count));
         }
-        let kept: u64 = self.minutes.counts().map(u64::from).sum();
+        let kept: u64 = self.minutes.values().map(u64::from).sum();
         Some(self.requests.saturating_sub(kept) / u64::from(self.quiet.max(1)))
     }
+}
+
+fn add(known: &mut u32, requests: u32) {
+    *known = known.saturating_add(requests);
 }
 
 /// A burst: the minutes that belong to it and their requests.
@@ -105,19 +116,18 @@ pub struct Site {
 }
 
 impl Site {
-    /// From the visits of all addresses.
-    pub fn new<'a>(all: impl Iterator<Item = &'a Visits>) -> Self {
-        let (mut peaks, mut daily) = (Vec::new(), 0);
-        for visits in all.filter(|visits| visits.requests >= LEAST_REQUESTS) {
-            peaks.push(visits.peak());
-            daily = daily.max(visits.daily_peak());
-        }
+    /// From those who are busy, of `all` that came at least [`LEAST_REQUESTS`] times.
+    pub fn new(busy: &[&Visits], all: usize) -> Self {
+        let daily = busy.iter().map(|visits| visits.daily_peak()).max();
+        // The others came so often without ever being busy.
+        let mut peaks = vec![0; all.saturating_sub(busy.len())];
+        peaks.extend(busy.iter().map(|visits| visits.peak()));
         peaks.sort_unstable();
         // Of two, the quieter: the other may be the flood.
         let middle = peaks.len().saturating_sub(1) / 2;
         Self {
             peak: peaks.get(middle).copied().map_or(0, u64::from),
-            daily: u64::from(daily),
+            daily: daily.map_or(0, u64::from),
         }
     }
 }
@@ -137,7 +147,7 @@ pub fn judge(own: &Visits, from: u32, site: &Site) -> Option<Burst> {
     }
     let alone = peak >= site.peak.saturating_mul(20).max(600);
     // An address that is always this busy has no burst, unless it alone outdoes everyone by far.
-    let long = own.minutes.counts().filter(|count| *count >= least).count() >= LONG;
+    let long = own.minutes.values().filter(|count| *count >= least).count() >= LONG;
     if (long || peak * 2 < site.peak.saturating_mul(5)) && !alone {
         return None;
     }
@@ -267,10 +277,11 @@ mod tests {
             visits([(0, 3)]),
             visits([(0, 900)]),
         ];
-        assert_eq!(Site::new(all.iter()).peak, 100);
-        assert_eq!(Site::new([].iter()), Site::default());
+        assert_eq!(Site::new(&[&all[0], &all[2]], 2).peak, 100);
+        assert_eq!(Site::new(&[&all[0], &all[2]], 5).peak, 0);
+        assert_eq!(Site::new(&[], 0), Site::default());
         let nightly = visits((0..3).map(|day| (day * DAY, 300)));
-        let site = Site::new([nightly, visits([(7, 900)])].iter());
+        let site = Site::new(&[&nightly, &visits([(7, 900)])], 2);
         assert_eq!(site.daily, 300);
         // Another job as busy as that is nothing new to the site; a flood is.
         assert_eq!(

@@ -1,8 +1,8 @@
 //! Guessing passwords: many refusals at a login, few successes.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
+
+use crate::sorted::Sorted;
 
 /// Attempts to log in within one minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +12,7 @@ pub struct Minute {
 }
 
 /// Attempts by minute since 1970.
-pub type Attempts = BTreeMap<u32, Minute>;
+pub type Attempts = Sorted<u32, Minute>;
 
 /// What one address did at logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ struct Rule {
 const RULES: [Rule; 3] = [
     Rule {
         minutes: 10,
-        failures: 10,
+        failures: LEAST_FAILURES,
         per_success: 5,
     },
     Rule {
@@ -129,12 +129,18 @@ fn ends_with(text: &str, end: &str) -> bool {
         .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
+/// No fewer refusals can be guesses.
+pub const LEAST_FAILURES: u64 = 10;
+
 /// Whether the attempts of one address are guesses.
 pub fn judge(attempts: &Attempts) -> Option<Guessing> {
     let burst_end = RULES.iter().filter_map(|rule| rule.met(attempts)).min()?;
-    let failing = || attempts.iter().filter(|(_, minute)| minute.failures > 0);
-    let first_minute = *failing().next()?.0;
-    let last_minute = *failing().next_back()?.0;
+    let failing = || {
+        let attempts = attempts.all().iter();
+        attempts.filter(|(_, minute)| minute.failures > 0)
+    };
+    let first_minute = failing().next()?.0;
+    let last_minute = failing().next_back()?.0;
     let until = last_minute.max(burst_end).saturating_add(AFTERWARDS);
     Some(Guessing {
         failures: attempts
@@ -144,17 +150,26 @@ pub fn judge(attempts: &Attempts) -> Option<Guessing> {
         first_minute,
         last_minute,
         succeeded: attempts
-            .range(burst_end..=until)
+            .within(burst_end, until)
+            .iter()
             .any(|(_, minute)| minute.successes > 0),
     })
+}
+
+impl Minute {
+    /// Counts more attempts in the same minute.
+    pub fn merge(&mut self, other: Self) {
+        self.failures = self.failures.saturating_add(other.failures);
+        self.successes = self.successes.saturating_add(other.successes);
+    }
 }
 
 impl Rule {
     /// The minute in which the attempts became too many, if they did.
     fn met(&self, attempts: &Attempts) -> Option<u32> {
         let (mut failures, mut successes) = (0, 0);
-        let mut oldest = attempts.iter().peekable();
-        for (&at, minute) in attempts {
+        let mut oldest = attempts.all().iter().peekable();
+        for &(at, minute) in attempts.all() {
             failures += u64::from(minute.failures);
             successes += u64::from(minute.successes);
             while let Some((_, gone)) =
@@ -163,7 +178,7 @@ impl Rule {
                 failures -= u64::from(gone.failures);
                 successes -= u64::from(gone.successes);
             }
-            let first = oldest.peek().map_or(at, |(start, _)| **start);
+            let first = oldest.peek().map_or(at, |(start, _)| *start);
             if failures >= self.failures
                 && successes * self.per_success <= failures
                 && !(self.minutes == UNHURRIED && keeps_interval(attempts, first, at))
@@ -177,7 +192,11 @@ impl Rule {
 
 /// Whether the attempts come like clockwork, but for a minute more or less.
 fn keeps_interval(attempts: &Attempts, first: u32, last: u32) -> bool {
-    let minutes: Vec<u32> = attempts.range(first..=last).map(|(at, _)| *at).collect();
+    let minutes: Vec<u32> = attempts
+        .within(first, last)
+        .iter()
+        .map(|(at, _)| *at)
+        .collect();
     let mut gaps: Vec<u32> = minutes.windows(2).map(|pair| pair[1] - pair[0]).collect();
     gaps.sort_unstable();
     let Some(&usual) = gaps.get(gaps.len() / 2) else {
@@ -194,11 +213,13 @@ mod tests {
 
     /// Attempts, each with its second.
     fn attempts(pattern: impl IntoIterator<Item = (u32, bool)>) -> Attempts {
-        let mut attempts = Attempts::new();
+        let mut attempts = Attempts::default();
         for (second, success) in pattern {
-            let minute = attempts.entry(second / 60).or_default();
-            minute.successes += u32::from(success);
-            minute.failures += u32::from(!success);
+            let one = Minute {
+                failures: u32::from(!success),
+                successes: u32::from(success),
+            };
+            attempts.join(second / 60, one, Minute::merge);
         }
         attempts
     }

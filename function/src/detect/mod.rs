@@ -3,13 +3,11 @@
 pub mod agent;
 pub mod flood;
 pub mod login;
-pub mod minutes;
 pub mod payload;
 pub mod probe;
 pub mod unusual;
 
-use std::collections::BTreeSet;
-
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Second;
@@ -126,44 +124,65 @@ pub struct Threat {
 pub const EVIDENCE: usize = 5;
 pub const EVIDENCE_LENGTH: usize = 300;
 
-/// What has been seen of one threat so far.
-#[derive(Debug, Clone)]
-pub struct Sightings {
+/// How often something was seen, when, and some examples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
     pub count: u64,
-    pub first: Second,
-    pub last: Second,
-    pub evidence: BTreeSet<String>,
+    /// Seconds since 1970.
+    pub first: i64,
+    pub last: i64,
+    /// In order; at most [`EVIDENCE`].
+    pub evidence: Vec<CompactString>,
 }
 
-impl Sightings {
-    pub fn new(first: Second, last: Second) -> Self {
+impl Seen {
+    pub fn new(second: i64, evidence: &str) -> Self {
         Self {
-            count: 0,
-            first,
-            last,
-            evidence: BTreeSet::new(),
+            count: 1,
+            first: second,
+            last: second,
+            evidence: vec![shorten(evidence, EVIDENCE_LENGTH).into()],
         }
     }
 
-    /// Counts more of the same.
-    pub fn add(&mut self, count: u64, first: Second, last: Second, evidence: &str) {
-        self.count += count;
-        self.first = self.first.min(first);
-        self.last = self.last.max(last);
+    /// Counts one more.
+    pub fn again(&mut self, second: i64, evidence: &str) {
+        self.count += 1;
+        self.first = self.first.min(second);
+        self.last = self.last.max(second);
         if self.evidence.len() < EVIDENCE {
-            self.evidence.insert(shorten(evidence, EVIDENCE_LENGTH));
+            self.remember(shorten(evidence, EVIDENCE_LENGTH).into());
         }
     }
 
-    pub fn threat(self, kind: Kind, severity: Severity, ip_address: &str) -> Threat {
+    /// Counts what another one has counted.
+    pub fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        for text in other.evidence {
+            if self.evidence.len() < EVIDENCE {
+                self.remember(text);
+            }
+        }
+    }
+
+    fn remember(&mut self, text: CompactString) {
+        if let Err(at) = self.evidence.binary_search(&text) {
+            self.evidence.insert(at, text);
+        }
+    }
+
+    pub fn threat(&self, kind: Kind, severity: Severity, ip_address: &str) -> Threat {
+        let evidence = self.evidence.iter();
         Threat {
             kind,
             severity,
             ip_address: ip_address.into(),
             count: self.count,
-            first_seen: self.first,
-            last_seen: self.last,
-            evidence: self.evidence.into_iter().map(Untrusted).collect(),
+            first_seen: Second::from_epoch(self.first),
+            last_seen: Second::from_epoch(self.last),
+            evidence: evidence.map(|text| text.as_str().into()).collect(),
             recommendation: kind.recommendation(),
         }
     }
@@ -200,9 +219,9 @@ mod tests {
     #[test]
     fn one_threat_keeps_a_little_evidence() {
         let at = Second::from_epoch(100);
-        let mut seen = Sightings::new(at, at);
-        for number in 0..20 {
-            seen.add(1, at.plus(number), at.plus(number), &format!("/{number}"));
+        let mut seen = Seen::new(at.epoch(), "/0");
+        for number in 1..20 {
+            seen.again(at.epoch() + number, &format!("/{number}"));
         }
         let threat = seen.threat(Kind::Scanner, Severity::Medium, "192.0.2.1");
         assert_eq!((threat.count, threat.evidence.len()), (20, 5));

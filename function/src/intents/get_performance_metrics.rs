@@ -104,7 +104,7 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     let sums = match call.params.text("endpoint") {
         None => {
             let mut sums = Sums::by(width);
-            view.gather(&mut sums, &window).await?;
+            view.gather(&mut [&mut sums], &window).await?;
             sums
         }
         Some(endpoint) => of_endpoint(endpoint, &window, width, &mut view).await?,
@@ -112,12 +112,17 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     view.close().await?;
 
     let (totals, latency) = (sums.totals(), sums.latency());
-    let mut all: Vec<(&String, &Endpoint)> = sums.endpoints.iter().collect();
-    let mean = |endpoint: &Endpoint| endpoint.latency.mean().unwrap_or(-1.0);
-    all.sort_by(|(name, a), (other, b)| mean(b).total_cmp(&mean(a)).then(name.cmp(other)));
-    let mut over: Vec<(&String, &Endpoint, u64)> = all
+    let endpoints = sums.endpoints.iter();
+    let mut all: Vec<(&str, &Endpoint, f64)> = endpoints
+        .map(|(name, endpoint)| {
+            let mean = endpoint.latency.mean().unwrap_or(-1.0);
+            (name.as_str(), endpoint, mean)
+        })
+        .collect();
+    all.sort_by(|(name, _, a), (other, _, b)| b.total_cmp(a).then(name.cmp(other)));
+    let mut over: Vec<(&str, &Endpoint, u64)> = all
         .iter()
-        .map(|(name, endpoint)| (*name, *endpoint, endpoint.latency.above(threshold)))
+        .map(|(name, endpoint, _)| (*name, *endpoint, endpoint.latency.above(threshold)))
         // More than 5 % slow is the same as a 95th percentile over the threshold.
         .filter(|(_, endpoint, slow)| *slow > endpoint.latency.count() / 20)
         .collect();
@@ -133,7 +138,7 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     }))?;
     let slowest = all.into_iter().take(limit);
     let (by_endpoint, all_endpoints) =
-        room.write_all(slowest.map(|(name, endpoint)| Timing::new(name, endpoint)))?;
+        room.write_all(slowest.map(|(name, endpoint, _)| Timing::new(name, endpoint)))?;
     let seconds = u64::try_from(window.seconds()).unwrap_or(1).max(1);
     let bucket = |(number, start)| {
         let totals = sums.series.get(&number).copied().unwrap_or_default();
@@ -170,7 +175,7 @@ async fn of_endpoint(
 ) -> Result<Sums, Fault> {
     if template(name) == name {
         let mut part = OfEndpoint::new(name, width);
-        view.gather(&mut part, window).await?;
+        view.gather(&mut [&mut part], window).await?;
         return Ok(part.sums);
     }
     let mut sums = Sums::by(width);
@@ -179,7 +184,7 @@ async fn of_endpoint(
     sums.endpoints = sums
         .endpoints
         .into_values()
-        .map(|endpoint| (name.to_string(), endpoint))
+        .map(|endpoint| (name.into(), endpoint))
         .collect();
     Ok(sums)
 }

@@ -9,7 +9,7 @@ use crate::contract::{Answer, Call, Intent};
 use crate::fault::Fault;
 use crate::figures::{number, percent, plain, tidy};
 use crate::rollup::view::View;
-use crate::rollup::{Addresses, Sums};
+use crate::rollup::{Addresses, Name, Sums};
 use crate::time::{Second, Window};
 use crate::untrusted::Untrusted;
 
@@ -71,7 +71,7 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     let width = View::width(&window, BUCKETS);
     let (mut sums, mut addresses) = (Sums::by(width), Addresses::default());
     let mut view = View::open(call.connection).await?;
-    view.gather_both((&mut sums, &mut addresses), &window)
+    view.gather(&mut [&mut sums, &mut addresses], &window)
         .await?;
     view.close().await?;
 
@@ -81,14 +81,6 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     for (class, requests) in &sums.status_classes {
         status_classes.insert(format!("{class}xx"), *requests);
     }
-    let top = |names: Vec<(&String, u64)>| {
-        let entry = |(name, requests): (&String, u64)| (Untrusted::from(name.as_str()), requests);
-        busiest(names).into_iter().map(entry).collect::<Vec<_>>()
-    };
-    let endpoints = sums.endpoints.iter();
-    let endpoints = top(endpoints.map(|(name, e)| (name, e.requests)).collect());
-    let visits = addresses.visits.iter();
-    let visits = top(visits.map(|(name, v)| (name, v.requests)).collect());
     let bucket = |(number, start)| {
         let totals = sums.series.get(&number).copied().unwrap_or_default();
         Bucket {
@@ -112,14 +104,12 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
             .iter()
             .map(|(method, requests)| (method.as_str().into(), *requests))
             .collect(),
-        top_endpoints: endpoints
+        top_endpoints: busiest(&sums),
+        top_ips: addresses
+            .busiest(TOP)
             .into_iter()
-            .map(|(endpoint, requests)| Endpoint { endpoint, requests })
-            .collect(),
-        top_ips: visits
-            .into_iter()
-            .map(|(ip_address, requests)| Address {
-                ip_address,
+            .map(|(address, requests)| Address {
+                ip_address: Untrusted(address),
                 requests,
             })
             .collect(),
@@ -129,14 +119,17 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
     Answer::new(1, &summary)
 }
 
-/// The names with the most requests, the busiest first.
-fn busiest(mut names: Vec<(&String, u64)>) -> Vec<(&String, u64)> {
-    let order = |a: &(&String, u64), b: &(&String, u64)| b.1.cmp(&a.1).then(a.0.cmp(b.0));
-    if names.len() > TOP {
-        // There may be many addresses: only what is answered need be in order.
-        names.select_nth_unstable_by(TOP, order);
-        names.truncate(TOP);
-    }
-    names.sort_by(order);
-    names
+/// The endpoints with the most requests, the busiest first.
+fn busiest(sums: &Sums) -> Vec<Endpoint> {
+    let endpoints = sums.endpoints.iter();
+    let mut all: Vec<(&Name, u64)> = endpoints
+        .map(|(name, endpoint)| (name, endpoint.requests))
+        .collect();
+    all.sort_by(|(name, a), (other, b)| b.cmp(a).then(name.cmp(other)));
+    let top = all.into_iter().take(TOP);
+    top.map(|(name, requests)| Endpoint {
+        endpoint: name.as_str().into(),
+        requests,
+    })
+    .collect()
 }

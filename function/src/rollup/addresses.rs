@@ -1,61 +1,142 @@
-//! Addresses: who sent how many requests, and in which minutes.
+//! Addresses: who sent how many requests.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher as _;
+use std::net::{IpAddr, Ipv6Addr};
 
 use cardinality_estimator::CardinalityEstimator;
-use serde::{Deserialize, Serialize};
+use foldhash::fast::{FixedState, RandomState};
+use serde::{Serialize, Serializer};
 use wyhash::WyHash;
 
-use super::{Part, Request, join, take_least};
-use crate::detect::flood::Visits;
+use super::{Data, Map, Name, Part, Request, Undecodable};
 
-/// Of more different addresses than this in an hour, or in a day that is over, only those that
-/// may have flooded the site, and those that came most often, are counted apart.
+/// Of more different addresses than this in an hour, or in a longer span that is over, only those
+/// that came most often are counted apart.
 const OF_AN_HOUR: usize = 20_000;
-const OF_A_DAY: usize = 1000;
+const OF_LONGER: usize = 5000;
 
 /// 2^15 registers: a standard error of 0.6 %.
-type Estimator = CardinalityEstimator<str, WyHash, 15>;
+type Estimator = CardinalityEstimator<u128, WyHash, 15>;
 
 /// The addresses of some span of time.
-#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[derive(Debug, Default)]
 pub struct Addresses {
-    pub visits: HashMap<String, Visits>,
+    /// Requests by address, as IPv6 has it; IPv4 ones are mapped.
+    requests: HashMap<u128, u64, RandomState>,
+    /// Of what is no address: rows may come from elsewhere.
+    others: Map<u64>,
     /// All of them, once there were too many to keep each.
     all: Option<Estimator>,
+}
+
+fn number(address: &str) -> Option<u128> {
+    match address.parse().ok()? {
+        IpAddr::V4(address) => Some(address.to_ipv6_mapped().into()),
+        IpAddr::V6(address) => Some(address.into()),
+    }
+}
+
+/// In canonical form.
+fn text(number: u128) -> String {
+    Ipv6Addr::from(number).to_canonical().to_string()
 }
 
 impl Addresses {
     /// How many there are: exactly, or within 2 % where some of them were not counted apart.
     pub fn distinct(&self) -> u64 {
+        let kept = self.requests.len() + self.others.len();
         let count = match &self.all {
-            None => self.visits.len(),
+            None => kept,
             Some(all) => {
                 let mut all = all.clone();
-                for address in self.visits.keys() {
-                    all.insert(address);
-                }
-                all.estimate().max(self.visits.len())
+                self.insert_into(&mut all);
+                all.estimate().max(kept)
             }
         };
         u64::try_from(count).unwrap_or(u64::MAX)
     }
-}
 
-impl Addresses {
+    /// How many requests came from one.
+    pub fn of(&self, address: &str) -> u64 {
+        let requests = match number(address) {
+            Some(number) => self.requests.get(&number),
+            None => self.others.get(address),
+        };
+        requests.copied().unwrap_or(0)
+    }
+
+    /// How many addresses have so many requests or more.
+    pub fn with_at_least(&self, requests: u64) -> usize {
+        let counts = self.requests.values().chain(self.others.values());
+        counts.filter(|count| **count >= requests).count()
+    }
+
+    /// Those with the most requests, the busiest first.
+    pub fn busiest(&self, most: usize) -> Vec<(String, u64)> {
+        let mut counts: Vec<(u128, u64)> = self.requests.iter().map(|(n, c)| (*n, *c)).collect();
+        // There may be many: only what is answered need be in order.
+        cut(&mut counts, most);
+        let others = self.others.iter().map(|(name, c)| (name.to_string(), *c));
+        let mut names: Vec<(String, u64)> = counts
+            .into_iter()
+            .map(|(number, count)| (text(number), count))
+            .chain(others)
+            .collect();
+        names.sort_by(|(name, a), (other, b)| b.cmp(a).then_with(|| name.cmp(other)));
+        names.truncate(most);
+        names
+    }
+
+    fn insert_into(&self, all: &mut Estimator) {
+        for number in self.requests.keys() {
+            all.insert(number);
+        }
+        for name in self.others.keys() {
+            // The same in every process, for it is stored.
+            all.insert(&u128::from(FixedState::default().hash_one(name.as_str())));
+        }
+    }
+
     /// Keeps so many addresses apart, and counts how many there were in all.
     fn keep(&mut self, most: usize) {
-        if self.visits.len() <= most {
+        if self.requests.len() + self.others.len() <= most {
             return;
         }
         let mut all = self.all.take().unwrap_or_default();
-        for address in self.visits.keys() {
-            all.insert(address);
-        }
+        self.insert_into(&mut all);
         self.all = Some(all);
-        take_least(&mut self.visits, most, |visits| {
-            (visits.may_be_a_flood(), visits.requests)
+        let mut counts: Vec<(u128, u64)> = self.requests.drain().collect();
+        cut(&mut counts, most);
+        self.requests.extend(counts);
+        super::take_least(&mut self.others, most, |count| *count);
+    }
+
+    fn add_to(&mut self, number: u128, requests: u64) {
+        *self.requests.entry(number).or_default() += requests;
+    }
+}
+
+/// Leaves those with the most requests; of equals, the lower numbers.
+fn cut(counts: &mut Vec<(u128, u64)>, most: usize) {
+    if counts.len() > most {
+        counts.select_nth_unstable_by(most, |(number, a), (other, b)| {
+            b.cmp(a).then(number.cmp(other))
         });
+        counts.truncate(most);
+    }
+}
+
+/// In order, each less the one before it: most are a few bytes then.
+impl Serialize for Addresses {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut counts: Vec<(u128, u64)> = self.requests.iter().map(|(n, c)| (*n, *c)).collect();
+        counts.sort_unstable();
+        let mut last = 0;
+        for (number, _) in &mut counts {
+            (*number, last) = (*number - last, *number);
+        }
+        (counts, &self.others, &self.all).serialize(serializer)
     }
 }
 
@@ -63,60 +144,65 @@ impl Part for Addresses {
     const NUMBER: u8 = 2;
 
     fn add(&mut self, request: &Request<'_>) {
-        let minute = request.minute();
-        if let Some(visits) = self.visits.get_mut(request.ip_address) {
-            visits.add(minute, 1);
+        if let Some(number) = number(request.ip_address) {
+            self.add_to(number, 1);
         } else {
-            self.visits
-                .entry(request.ip_address.to_string())
-                .or_default()
-                .add(minute, 1);
+            let name = Name::new(request.ip_address);
+            *self.others.entry(name).or_default() += 1;
         }
     }
 
-    fn merge(&mut self, other: Self) {
-        join(&mut self.visits, other.visits, |known, visits| {
-            known.merge(&visits);
-        });
-        match (&mut self.all, other.all) {
+    fn read(&mut self, mut data: Data<'_>) -> Result<(), Undecodable> {
+        let mut number = 0;
+        let counts: Vec<(u128, u64)> = data.field()?;
+        // Of those that follow, some are there already.
+        let is_first = self.requests.is_empty();
+        self.requests
+            .reserve(counts.len() / if is_first { 1 } else { 2 });
+        for (further, requests) in counts {
+            number += further;
+            self.add_to(number, requests);
+        }
+        data.join(&mut self.others, |known, requests| *known += requests)?;
+        match (&mut self.all, data.field()?) {
             (Some(all), Some(other)) => all.merge(&other),
             (None, other) => self.all = other,
             (Some(_), None) => {}
         }
+        Ok(())
     }
 
     fn prune(&mut self) {
         self.keep(OF_AN_HOUR);
     }
 
-    fn compact(&mut self, hours: u16) {
-        // A week keeps all that its days have kept.
-        if hours == 24 {
-            self.keep(OF_A_DAY);
-        }
-        for visits in self.visits.values_mut() {
-            visits.compact();
-        }
+    fn compact(&mut self, _hours: u16) {
+        self.keep(OF_LONGER);
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::{decode, encode};
+    use super::super::encode;
     use super::*;
 
-    fn visit(addresses: &mut Addresses, number: u32, second: i64) {
-        addresses.add(&Request {
+    fn request(ip_address: &str, second: i64) -> Request<'_> {
+        Request {
             second,
-            ip_address: &std::net::Ipv4Addr::from(number).to_string(),
+            ip_address,
             method: "GET",
             endpoint: "/",
             status_code: 200,
             response_size: 0,
             response_time: None,
             user_agent: "",
-        });
+        }
+    }
+
+    fn visit(addresses: &mut Addresses, number: u32, second: i64) {
+        let address = std::net::Ipv4Addr::from(number).to_string();
+        addresses.add(&request(&address, second));
     }
 
     #[test]
@@ -127,13 +213,13 @@ mod tests {
             visit(&mut other, number + 1000, 120);
         }
         one.prune();
-        one.merge(decode(&encode(&other).unwrap()).unwrap());
+        one.read(Data::new(&encode(&other).unwrap())).unwrap();
         assert_eq!(one.distinct(), 4000);
-        assert_eq!(one.visits["0.0.7.208"].requests, 2);
+        assert_eq!(one.of("0.0.7.208"), 2);
     }
 
     #[test]
-    fn a_day_keeps_the_busiest() {
+    fn what_is_over_keeps_the_busiest() {
         let mut day = Addresses::default();
         for number in 0..10_000 {
             visit(&mut day, number, 0);
@@ -141,21 +227,35 @@ mod tests {
                 visit(&mut day, number, 60);
             }
         }
-        // A burst from an address that else is not seen.
-        for _ in 0..200 {
-            visit(&mut day, 3, 120);
-        }
-        for number in 20_000..21_000 {
-            for minute in 0..201 {
-                visit(&mut day, number, minute * 60);
+        day.compact(24);
+        let (found, kept) = (day.distinct(), day.requests.len());
+        assert!((9800..=10_200).contains(&found), "{found} is not 10,000");
+        assert_eq!((kept, day.with_at_least(2)), (OF_LONGER, 1000));
+    }
+
+    #[test]
+    fn whatever_stands_for_an_address() {
+        let mut one = Addresses::default();
+        for (address, times) in [
+            ("203.0.113.9", 3),
+            ("::ffff:203.0.113.9", 1),
+            ("2001:db8::1", 2),
+            ("2001:DB8:0::1", 3),
+            ("unknown", 6),
+        ] {
+            for _ in 0..times {
+                one.add(&request(address, 0));
             }
         }
-        day.compact(24);
-        let (found, kept) = (day.distinct(), day.visits.len());
-        assert!((10_780..=11_220).contains(&found), "{found} is not 11,000");
-        assert_eq!(kept, OF_A_DAY);
-        assert_eq!(day.visits["0.0.0.3"].requests, 201);
-        assert_eq!(day.visits["0.0.78.32"].requests, 201);
+        let mut other = Addresses::default();
+        other.read(Data::new(&encode(&one).unwrap())).unwrap();
+        let busiest = [("unknown", 6), ("2001:db8::1", 5), ("203.0.113.9", 4)];
+        assert_eq!(
+            other.busiest(9),
+            busiest.map(|(address, requests)| (address.to_string(), requests))
+        );
+        assert_eq!(other.busiest(1)[0].0, "unknown");
+        assert_eq!((other.distinct(), other.of("unknown")), (3, 6));
     }
 
     #[test]
@@ -170,8 +270,9 @@ mod tests {
                 visit(&mut segment, 7, 60);
             }
             segment.prune();
-            assert!(segment.visits.len() <= OF_AN_HOUR);
-            merged.merge(decode(&encode(&segment).unwrap()).unwrap());
+            assert!(segment.requests.len() <= OF_AN_HOUR);
+            let data = encode(&segment).unwrap();
+            merged.read(Data::new(&data)).unwrap();
         }
         // 50,000 and three times 40,000 new ones, and address 7 in the first part already.
         let found = merged.distinct();
@@ -179,6 +280,6 @@ mod tests {
             (166_600..=173_400).contains(&found),
             "{found} is not 170,000"
         );
-        assert_eq!(merged.visits["0.0.0.7"].requests, 37);
+        assert_eq!(merged.of("0.0.0.7"), 37);
     }
 }

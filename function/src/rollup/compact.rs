@@ -9,7 +9,9 @@ use sqlx::{Connection as _, Error};
 use time::PrimitiveDateTime;
 
 use super::fold::{Segment, insert, pruned};
-use super::{Addresses, FORMAT, HOUR, LENGTHS, Part, Sums, Suspects, decode, start_of};
+use super::{
+    Addresses, Bursts, Data, FORMAT, HOUR, LENGTHS, Part, Sums, Suspects, start_of, undecodable,
+};
 use crate::sql::{get, second};
 use crate::time::Second;
 
@@ -92,6 +94,7 @@ pub async fn compact(
             merge::<Sums>(level, start, is_over, &mut transaction).await?;
             merge::<Addresses>(level, start, is_over, &mut transaction).await?;
             merge::<Suspects>(level, start, is_over, &mut transaction).await?;
+            merge::<Bursts>(level, start, is_over, &mut transaction).await?;
             transaction.commit().await?;
             days += usize::from(level.to == 24);
         }
@@ -142,11 +145,21 @@ struct Merged<P> {
 }
 
 impl<P: Part> Merged<P> {
-    fn merge(&mut self, other: Self) {
-        self.part.merge(other.part);
-        self.from_id = self.from_id.min(other.from_id);
-        self.extent.0 = self.extent.0.min(other.extent.0);
-        self.extent.1 = self.extent.1.max(other.extent.1);
+    /// Of nothing yet, beside a first segment.
+    fn new(from_id: u64, extent: (Second, Second)) -> Self {
+        Self {
+            part: P::default(),
+            from_id,
+            extent,
+        }
+    }
+
+    fn add(&mut self, data: &[u8], from_id: u64, extent: (Second, Second)) -> Result<(), Error> {
+        self.part.read(Data::new(data)).map_err(undecodable)?;
+        self.from_id = self.from_id.min(from_id);
+        self.extent.0 = self.extent.0.min(extent.0);
+        self.extent.1 = self.extent.1.max(extent.1);
+        Ok(())
     }
 }
 
@@ -174,13 +187,16 @@ async fn merge<P: Part>(
         })
     };
     for (start, mut unit) in units {
-        segments.push(segment(from, is_over, start, &mut unit)?);
-        match &mut whole {
-            None => whole = Some(unit),
-            Some(whole) => whole.merge(unit),
+        let unit = segment(from, is_over, start, &mut unit)?;
+        if is_over {
+            let (from_id, extent) = (unit.from_id, unit.extent);
+            whole
+                .get_or_insert_with(|| Merged::new(from_id, extent))
+                .add(&unit.data, from_id, extent)?;
         }
+        segments.push(unit);
     }
-    if let Some(mut whole) = whole.filter(|_| is_over) {
+    if let Some(mut whole) = whole {
         whole.part.compact(to);
         segments.push(segment(to, false, Second::new(bounds.0), &mut whole)?);
     }
@@ -214,12 +230,12 @@ async fn dissolve(
     for (hours, statement) in [
         (
             level.to,
-            "DELETE FROM access_rollups WHERE format = ? AND part IN (?, ?, ?) AND hours = ? \
+            "DELETE FROM access_rollups WHERE format = ? AND part IN (?, ?, ?, ?) AND hours = ? \
              AND in_day IN (FALSE, TRUE) AND start BETWEEN ? AND ?",
         ),
         (
             level.from,
-            "UPDATE access_rollups SET in_day = FALSE WHERE format = ? AND part IN (?, ?, ?) \
+            "UPDATE access_rollups SET in_day = FALSE WHERE format = ? AND part IN (?, ?, ?, ?) \
              AND hours = ? AND in_day = TRUE AND start BETWEEN ? AND ?",
         ),
     ] {
@@ -228,6 +244,7 @@ async fn dissolve(
             .bind(Sums::NUMBER)
             .bind(Addresses::NUMBER)
             .bind(Suspects::NUMBER)
+            .bind(Bursts::NUMBER)
             .bind(hours)
             .bind(first)
             .bind(last)
@@ -266,18 +283,12 @@ async fn read<P: Part>(
     .bind(last)
     .fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let segment = Merged {
-            part: decode::<P>(get(&row, "data")?).map_err(|error| Error::Decode(error.into()))?,
-            from_id: get(&row, "from_id")?,
-            extent: (second(&row, "first_seen")?, second(&row, "last_seen")?),
-        };
-        let start = second(&row, "start")?;
-        match merged.get_mut(&start) {
-            Some(known) => known.merge(segment),
-            None => {
-                merged.insert(start, segment);
-            }
-        }
+        let (data, from_id): (&[u8], u64) = (get(&row, "data")?, get(&row, "from_id")?);
+        let extent = (second(&row, "first_seen")?, second(&row, "last_seen")?);
+        merged
+            .entry(second(&row, "start")?)
+            .or_insert_with(|| Merged::new(from_id, extent))
+            .add(data, from_id, extent)?;
     }
     Ok(merged)
 }

@@ -1,15 +1,16 @@
 //! One endpoint's sums, with a series of its own.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::sums::Totals;
-use super::{Part, Request, Sums, template};
+use super::{Data, Part, Request, Sums, Undecodable, template};
 
 /// The sums of one endpoint, by its template. It is read from the segments of [`Sums`], and from
 /// those of hours only: a day's don't tell when in the day an endpoint was asked for.
-#[derive(Debug, Default, Clone, Serialize, Deserialize)]
-#[serde(from = "Sums", into = "Sums")]
+#[derive(Debug, Default, Serialize)]
+#[serde(transparent)]
 pub struct OfEndpoint {
+    #[serde(skip)]
     template: String,
     pub sums: Sums,
 }
@@ -24,21 +25,6 @@ impl OfEndpoint {
     }
 }
 
-impl From<Sums> for OfEndpoint {
-    fn from(sums: Sums) -> Self {
-        Self {
-            template: String::new(),
-            sums,
-        }
-    }
-}
-
-impl From<OfEndpoint> for Sums {
-    fn from(of_endpoint: OfEndpoint) -> Self {
-        of_endpoint.sums
-    }
-}
-
 impl Part for OfEndpoint {
     const NUMBER: u8 = Sums::NUMBER;
     const HAS_LONGER: bool = false;
@@ -49,12 +35,14 @@ impl Part for OfEndpoint {
         }
     }
 
-    fn merge(&mut self, mut other: Self) {
+    fn read(&mut self, data: Data<'_>) -> Result<(), Undecodable> {
+        let mut hour = Sums::default();
+        hour.read(data)?;
         let (Some(endpoint), Some(second)) = (
-            other.sums.endpoints.remove(&self.template),
-            other.sums.first_second(),
+            hour.endpoints.remove(self.template.as_str()),
+            hour.first_second(),
         ) else {
-            return;
+            return Ok(());
         };
         let totals = Totals {
             requests: endpoint.requests,
@@ -66,6 +54,7 @@ impl Part for OfEndpoint {
         self.sums.add_totals(second, &totals);
         self.sums
             .add_endpoint(&self.template, |known| known.merge(&endpoint));
+        Ok(())
     }
 
     fn prune(&mut self) {}
@@ -74,7 +63,7 @@ impl Part for OfEndpoint {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::{HOUR, decode, encode};
+    use super::super::{HOUR, encode};
     use super::*;
 
     #[test]
@@ -103,7 +92,8 @@ mod tests {
                     segment.add(&request);
                 }
             }
-            hours.merge(decode(&encode(&segment).unwrap()).unwrap());
+            let data = encode(&segment).unwrap();
+            hours.read(Data::new(&data)).unwrap();
         }
         assert_eq!(rows.sums.series, hours.sums.series);
         assert_eq!(rows.sums.endpoints, hours.sums.endpoints);

@@ -7,7 +7,7 @@ use futures::TryStreamExt as _;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection as _, Error};
 
-use super::{Addresses, FORMAT, HOUR, Hours, Part, Request, Sums, Suspects, encode};
+use super::{Addresses, Bursts, FORMAT, HOUR, Hours, Part, Request, Sums, Suspects, encode};
 use crate::database::{is_busy, is_duplicate};
 use crate::sql::{Query, get};
 use crate::time::Second;
@@ -222,6 +222,7 @@ async fn write(from_id: u64, hours: Hours, connection: &mut MySqlConnection) -> 
         segment(Sums::NUMBER, pruned(&mut hour.sums)?);
         segment(Addresses::NUMBER, pruned(&mut hour.addresses)?);
         segment(Suspects::NUMBER, pruned(&mut hour.suspects)?);
+        segment(Bursts::NUMBER, pruned(&mut hour.bursts)?);
         if size > STATEMENT {
             insert(&segments, connection).await?;
             segments.clear();

@@ -1,11 +1,10 @@
 //! Response times as a histogram that can be merged and whose size does not grow with the rows.
 
-use std::cmp::Ordering;
-
 use serde::{Deserialize, Serialize};
 
 use super::sums::Totals;
 use crate::figures::{Distribution, float, tidy};
+use crate::sorted::Sorted;
 
 /// Response times in milliseconds, by bins of three significant digits.
 ///
@@ -14,8 +13,8 @@ use crate::figures::{Distribution, float, tidy};
 /// is never off by more than 0.5 %. Values below a microsecond count as 0.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
-    /// Bins and how many values are in each, in order. Merging two lists is what is done most.
-    bins: Vec<(u16, u64)>,
+    /// Bins and how many values are in each.
+    bins: Sorted<u16, u64>,
     sum: f64,
     min: Option<f64>,
     max: Option<f64>,
@@ -29,11 +28,7 @@ const BINS_PER_DECADE: i32 = 1800;
 
 impl Latency {
     pub fn add(&mut self, value: f64) {
-        let bin = bin(value);
-        match self.bins.binary_search_by_key(&bin, |(known, _)| *known) {
-            Ok(at) => self.bins[at].1 += 1,
-            Err(at) => self.bins.insert(at, (bin, 1)),
-        }
+        self.bins.join(bin(value), 1, add);
         self.sum += value;
         self.widen(Some(value), Some(value));
     }
@@ -44,14 +39,14 @@ impl Latency {
     }
 
     pub fn merge(&mut self, other: &Self) {
-        self.bins = merged(&self.bins, &other.bins);
+        self.bins.merge(&other.bins, add);
         self.sum += other.sum;
         self.widen(other.min, other.max);
     }
 
     /// How many values there are.
     pub fn count(&self) -> u64 {
-        self.bins.iter().map(|(_, count)| count).sum()
+        self.bins.values().sum()
     }
 
     /// The mean, exactly; nothing where there are no values.
@@ -72,7 +67,11 @@ impl Latency {
 
     /// How many values are greater; exact for a threshold of at most three significant digits.
     pub fn above(&self, threshold: f64) -> u64 {
-        let greater = self.bins.iter().filter(|(bin, _)| middle(*bin) > threshold);
+        let greater = self
+            .bins
+            .all()
+            .iter()
+            .filter(|(bin, _)| middle(*bin) > threshold);
         greater.map(|(_, count)| count).sum()
     }
 
@@ -98,7 +97,7 @@ impl Latency {
     fn percentile(&self, total: u64, percent: u64) -> Option<f64> {
         let rank = (total * percent).div_ceil(100).max(1);
         let mut seen = 0;
-        let found = self.bins.iter().find(|(_, count)| {
+        let found = self.bins.all().iter().find(|(_, count)| {
             seen += count;
             seen >= rank
         });
@@ -106,24 +105,8 @@ impl Latency {
     }
 }
 
-/// The sums of two ordered lists.
-fn merged(one: &[(u16, u64)], other: &[(u16, u64)]) -> Vec<(u16, u64)> {
-    let mut all = Vec::with_capacity(one.len().max(other.len()));
-    let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
-    while let (Some(a), Some(b)) = (one.peek(), other.peek()) {
-        match a.0.cmp(&b.0) {
-            Ordering::Less => all.extend(one.next()),
-            Ordering::Greater => all.extend(other.next()),
-            Ordering::Equal => {
-                all.push((a.0, a.1 + b.1));
-                one.next();
-                other.next();
-            }
-        }
-    }
-    all.extend(one);
-    all.extend(other);
-    all
+fn add(known: &mut u64, count: u64) {
+    *known += count;
 }
 
 /// The number of a value's bin; greater values have greater numbers.

@@ -13,7 +13,9 @@
 //! the window cuts an hour.
 
 pub mod addresses;
+pub mod bursts;
 pub mod compact;
+mod data;
 mod endpoint;
 pub mod fold;
 mod latency;
@@ -24,12 +26,15 @@ pub mod view;
 
 use std::collections::{BTreeMap, HashMap};
 
+use compact_str::CompactString;
+use foldhash::fast::RandomState;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sqlx::mysql::MySqlRow;
 use sqlx::{Error, Row as _};
 
 pub use addresses::Addresses;
+pub use bursts::Bursts;
+pub use data::{Data, Undecodable, encode};
 pub use endpoint::OfEndpoint;
 pub use sums::Sums;
 pub use suspects::Suspects;
@@ -39,7 +44,7 @@ use crate::time::Second;
 
 /// The form of the data in the tables. A change to what a [`Part`] holds needs another number: a
 /// function neither reads nor writes another one's, so both can serve while one replaces the other.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 
 /// Seconds in an hour.
 pub const HOUR: i64 = 3600;
@@ -96,8 +101,13 @@ impl<'a> Request<'a> {
     }
 }
 
+/// What something is called: most addresses and templates take no memory of their own.
+pub type Name = CompactString;
+/// By name. Names are chosen by callers, so where each is kept is not for them to foresee.
+pub type Map<V> = HashMap<Name, V, RandomState>;
+
 /// One aspect of the traffic. An intent reads only the parts that it needs.
-pub trait Part: Default + Serialize + DeserializeOwned {
+pub trait Part: Default + Serialize {
     /// How the part is told from others in the table.
     const NUMBER: u8;
     /// Whether segments of more than an hour tell all that is asked for.
@@ -106,8 +116,8 @@ pub trait Part: Default + Serialize + DeserializeOwned {
     /// Counts one request.
     fn add(&mut self, request: &Request<'_>);
 
-    /// Counts what another one has counted.
-    fn merge(&mut self, other: Self);
+    /// Counts what another one has counted, from how the table holds it: see [`encode`].
+    fn read(&mut self, data: Data<'_>) -> Result<(), Undecodable>;
 
     /// Keeps a segment from growing with the number of attackers: what is least is summed up.
     fn prune(&mut self);
@@ -122,6 +132,7 @@ pub struct Hour {
     pub sums: Sums,
     pub addresses: Addresses,
     pub suspects: Suspects,
+    pub bursts: Bursts,
     /// The first and last second of which there is a row.
     pub extent: Option<(i64, i64)>,
 }
@@ -134,48 +145,29 @@ impl Hour {
         self.sums.add(request);
         self.addresses.add(request);
         self.suspects.add(request);
+        self.bursts.add(request);
         let (first, last) = self.extent.unwrap_or((request.second, request.second));
         self.extent = Some((first.min(request.second), last.max(request.second)));
     }
 }
 
-/// Counts what another map has counted.
-fn join<V>(known: &mut HashMap<String, V>, mut other: HashMap<String, V>, merge: fn(&mut V, V)) {
-    if known.len() < other.len() {
-        std::mem::swap(known, &mut other);
-    }
-    for (name, value) in other {
-        match known.get_mut(&name) {
-            Some(known) => merge(known, value),
-            None => {
-                known.insert(name, value);
-            }
-        }
-    }
+/// What the database answered is not what a part of this format is.
+fn undecodable(error: Undecodable) -> Error {
+    Error::Decode(error.into())
 }
 
 /// Takes out all but the `most` that rank highest; of equals, the first by name stay.
 fn take_least<V, R: Ord>(
-    known: &mut HashMap<String, V>,
+    known: &mut Map<V>,
     most: usize,
     rank: impl Fn(&V) -> R,
-) -> Vec<(String, V)> {
+) -> Vec<(Name, V)> {
     if known.len() <= most {
         return Vec::new();
     }
-    let mut all: Vec<(String, V)> = known.drain().collect();
+    let mut all: Vec<(Name, V)> = known.drain().collect();
     all.sort_by(|(name, a), (other, b)| rank(b).cmp(&rank(a)).then_with(|| name.cmp(other)));
     let least = all.split_off(most);
     known.extend(all);
     least
-}
-
-/// What a table holds of a part.
-pub fn encode<P: Part>(part: &P) -> Result<Vec<u8>, postcard::Error> {
-    postcard::to_allocvec(part)
-}
-
-/// Reads what [`encode`] wrote.
-pub fn decode<P: Part>(data: &[u8]) -> Result<P, postcard::Error> {
-    postcard::from_bytes(data)
 }

@@ -1,11 +1,11 @@
 //! Sums: how much, how many errors, how fast, by hour and by endpoint.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::latency::Latency;
-use super::{HOUR, Part, Request, join, take_least, template};
+use super::{Data, HOUR, Map, Name, Part, Request, Undecodable, take_least, template};
 
 /// More different endpoints than this in a segment are probes: the rest is one.
 const ENDPOINTS: usize = 1000;
@@ -13,7 +13,7 @@ const ENDPOINTS: usize = 1000;
 const OTHER: &str = "{other}";
 
 /// The sums of some span of time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize)]
 pub struct Sums {
     /// Seconds in a bucket of the series.
     width: i64,
@@ -23,7 +23,7 @@ pub struct Sums {
     /// By the status code's first digit.
     pub status_classes: BTreeMap<u16, u64>,
     /// By template.
-    pub endpoints: HashMap<String, Endpoint>,
+    pub endpoints: Map<Endpoint>,
 }
 
 /// What can be added up.
@@ -61,7 +61,7 @@ impl Sums {
             series: BTreeMap::new(),
             methods: BTreeMap::new(),
             status_classes: BTreeMap::new(),
-            endpoints: HashMap::new(),
+            endpoints: Map::default(),
         }
     }
 
@@ -100,7 +100,7 @@ impl Sums {
         if let Some(endpoint) = self.endpoints.get_mut(name) {
             add(endpoint);
         } else {
-            add(self.endpoints.entry(name.to_string()).or_default());
+            add(self.endpoints.entry(Name::new(name)).or_default());
         }
     }
 }
@@ -162,19 +162,20 @@ impl Part for Sums {
         });
     }
 
-    fn merge(&mut self, other: Self) {
-        for (bucket, totals) in &other.series {
-            self.add_totals(bucket * other.width, totals);
+    fn read(&mut self, mut data: Data<'_>) -> Result<(), Undecodable> {
+        let (width, series): (i64, BTreeMap<i64, Totals>) = (data.field()?, data.field()?);
+        for (bucket, totals) in series {
+            self.add_totals(bucket * width, &totals);
         }
-        for (method, count) in other.methods {
+        for (method, count) in data.field::<BTreeMap<String, u64>>()? {
             *self.methods.entry(method).or_default() += count;
         }
-        for (class, count) in other.status_classes {
+        for (class, count) in data.field::<BTreeMap<u16, u64>>()? {
             *self.status_classes.entry(class).or_default() += count;
         }
-        join(&mut self.endpoints, other.endpoints, |known, endpoint| {
+        data.join(&mut self.endpoints, |known, endpoint| {
             known.merge(&endpoint);
-        });
+        })
     }
 
     fn prune(&mut self) {
@@ -193,7 +194,7 @@ impl Part for Sums {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::float_cmp)]
 mod tests {
-    use super::super::{decode, encode};
+    use super::super::encode;
     use super::*;
 
     fn request(second: i64, endpoint: &str) -> Request<'_> {
@@ -225,7 +226,7 @@ mod tests {
             }
             .add(&request);
         }
-        one.merge(decode(&encode(&other).unwrap()).unwrap());
+        one.read(Data::new(&encode(&other).unwrap())).unwrap();
         assert_eq!(one, all);
         assert_eq!(all.series.len(), 5);
         assert_eq!(
@@ -247,7 +248,7 @@ mod tests {
             hours.add(&request(hour * HOUR, "/"));
         }
         let mut days = Sums::by(24 * HOUR);
-        days.merge(hours);
+        days.read(Data::new(&encode(&hours).unwrap())).unwrap();
         let requests: Vec<u64> = days.series.values().map(|totals| totals.requests).collect();
         assert_eq!(requests, [24, 24]);
     }

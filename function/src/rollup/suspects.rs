@@ -1,29 +1,28 @@
 //! Suspects: what addresses did that may belong to an attack. [`crate::threats`] judges it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Part, Request, join, take_least};
-use crate::detect::{self, Kind, Sightings, agent, login, payload, probe};
-use crate::time::Second;
-use crate::untrusted::shorten;
+use super::{Data, Map, Name, Part, Request, Undecodable, take_least};
+use crate::detect::{Kind, Seen, agent, login, payload, probe};
+use crate::sorted::Sorted;
 
-/// Of more suspects than this in an hour, or in a day that is over, the least suspicious are
-/// dropped.
+/// Of more suspects than this in an hour, or in a longer span that is over, the least suspicious
+/// are dropped.
 const OF_AN_HOUR: usize = 20_000;
-const OF_A_DAY: usize = 1000;
+const OF_LONGER: usize = 500;
 
 /// More different user agents than this are not worth remembering.
 const AGENTS: usize = 1000;
 
 /// The suspects of some span of time.
-#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Suspects {
-    pub by_address: HashMap<String, Suspect>,
+    pub by_address: Map<Suspect>,
     /// What user agents give away. There are few different ones, and each takes a while to look at.
     #[serde(skip)]
-    agents: HashMap<String, Agent>,
+    agents: Map<Agent>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -38,7 +37,7 @@ pub struct Suspect {
     /// Requests for what is not there or not for it.
     pub misses: Option<Seen>,
     /// By their paths' hash: whether only a probe asks for it.
-    pub missing: BTreeMap<u32, bool>,
+    pub missing: Sorted<u32, bool>,
     /// Logins by minute since 1970.
     pub logins: login::Attempts,
     /// Logins that were refused.
@@ -47,58 +46,6 @@ pub struct Suspect {
     pub payloads: BTreeMap<Kind, (Seen, bool)>,
     /// Requests of attack tools.
     pub tools: Option<Seen>,
-}
-
-/// How often something was seen, when, and some examples.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    pub count: u64,
-    /// Seconds since 1970.
-    pub first: i64,
-    pub last: i64,
-    pub evidence: BTreeSet<String>,
-}
-
-impl Seen {
-    fn new(second: i64, evidence: &str) -> Self {
-        Self {
-            count: 1,
-            first: second,
-            last: second,
-            evidence: BTreeSet::from([shorten(evidence, detect::EVIDENCE_LENGTH)]),
-        }
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.count += other.count;
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-        for text in other.evidence {
-            if self.evidence.len() < detect::EVIDENCE {
-                self.evidence.insert(text);
-            }
-        }
-    }
-
-    fn again(&mut self, second: i64, evidence: &str) {
-        self.count += 1;
-        self.first = self.first.min(second);
-        self.last = self.last.max(second);
-        if self.evidence.len() < detect::EVIDENCE {
-            self.evidence
-                .insert(shorten(evidence, detect::EVIDENCE_LENGTH));
-        }
-    }
-
-    /// As a threat knows it.
-    pub fn sightings(self) -> Sightings {
-        Sightings {
-            count: self.count,
-            first: Second::from_epoch(self.first),
-            last: Second::from_epoch(self.last),
-            evidence: self.evidence,
-        }
-    }
 }
 
 fn see(seen: &mut Option<Seen>, second: i64, evidence: &str) {
@@ -116,19 +63,16 @@ fn see_all(seen: &mut Option<Seen>, other: Option<Seen>) {
     }
 }
 
+/// A path is the same path again.
+fn same(_: &mut bool, _: bool) {}
+
 impl Suspect {
     fn merge(&mut self, other: Self) {
         see_all(&mut self.misses, other.misses);
-        for (path, is_sensitive) in other.missing {
-            if self.missing.len() < probe::MOST_PATHS {
-                self.missing.insert(path, is_sensitive);
-            }
+        if self.missing.len() < probe::MOST_PATHS {
+            self.missing.merge(&other.missing, same);
         }
-        for (minute, logins) in other.logins {
-            let known = self.logins.entry(minute).or_default();
-            known.failures += logins.failures;
-            known.successes += logins.successes;
-        }
+        self.logins.merge(&other.logins, login::Minute::merge);
         see_all(&mut self.refused, other.refused);
         for (kind, (seen, answered)) in other.payloads {
             match self.payloads.get_mut(&kind) {
@@ -148,7 +92,12 @@ impl Suspect {
     fn weight(&self) -> u64 {
         let count = |seen: &Option<Seen>| seen.as_ref().map_or(0, |seen| seen.count);
         let payloads: u64 = self.payloads.values().map(|(seen, _)| seen.count).sum();
-        (payloads + count(&self.tools)) * 100 + count(&self.refused) + count(&self.misses)
+        let probes = self.missing.values().filter(|is_sensitive| *is_sensitive);
+        let probes = u64::try_from(probes.count()).unwrap_or(u64::MAX);
+        (payloads + count(&self.tools)) * 100
+            + probes.saturating_mul(20)
+            + count(&self.refused)
+            + count(&self.misses)
     }
 
     /// Nothing that a longer window could add up to a threat.
@@ -156,7 +105,7 @@ impl Suspect {
         self.payloads.is_empty()
             && self.tools.is_none()
             && self.missing.len() < 2
-            && !self.missing.values().any(|is_sensitive| *is_sensitive)
+            && !self.missing.values().any(|is_sensitive| is_sensitive)
             && self.refused.as_ref().is_none_or(|seen| seen.count < 2)
     }
 }
@@ -171,7 +120,7 @@ impl Suspects {
                 payloads: payload::classify(user_agent),
                 is_tool: agent::tool(user_agent).is_some(),
             };
-            self.agents.insert(user_agent.to_string(), agent);
+            self.agents.insert(Name::new(user_agent), agent);
         }
         &self.agents[user_agent]
     }
@@ -205,23 +154,24 @@ impl Part for Suspects {
         }
         let suspect = self
             .by_address
-            .entry(request.ip_address.to_string())
+            .entry(Name::new(request.ip_address))
             .or_default();
         if is_miss {
             see(&mut suspect.misses, second, path);
             if suspect.missing.len() < probe::MOST_PATHS {
-                suspect
-                    .missing
-                    .insert(hash(path), probe::is_sensitive(path));
+                let is_sensitive = probe::is_sensitive(path);
+                suspect.missing.join(hash(path), is_sensitive, same);
             }
         }
         if is_login {
-            let minute = suspect.logins.entry(request.minute()).or_default();
+            let attempt = login::Minute {
+                failures: u32::from(refused),
+                successes: u32::from(is_success),
+            };
+            let logins = &mut suspect.logins;
+            logins.join(request.minute(), attempt, login::Minute::merge);
             if refused {
-                minute.failures += 1;
                 see(&mut suspect.refused, second, endpoint);
-            } else {
-                minute.successes += 1;
             }
         }
         for (kinds, text) in [(in_endpoint, endpoint), (in_agent, user_agent)] {
@@ -245,8 +195,8 @@ impl Part for Suspects {
         }
     }
 
-    fn merge(&mut self, other: Self) {
-        join(&mut self.by_address, other.by_address, Suspect::merge);
+    fn read(&mut self, mut data: Data<'_>) -> Result<(), Undecodable> {
+        data.join(&mut self.by_address, Suspect::merge)
     }
 
     fn prune(&mut self) {
@@ -254,16 +204,16 @@ impl Part for Suspects {
     }
 
     fn compact(&mut self, hours: u16) {
-        // In less than a day no one is known to be harmless; a week keeps what its days have kept.
-        if hours != 24 {
+        take_least(&mut self.by_address, OF_LONGER, Suspect::weight);
+        // In less than a day no one is known to be harmless.
+        if hours < 24 {
             return;
         }
         self.by_address.retain(|_, suspect| !suspect.is_harmless());
-        take_least(&mut self.by_address, OF_A_DAY, Suspect::weight);
         for suspect in self.by_address.values_mut() {
             // Without a refusal a login is no guess.
             if suspect.refused.is_none() {
-                suspect.logins.clear();
+                suspect.logins = login::Attempts::default();
             }
         }
     }
@@ -279,7 +229,7 @@ fn hash(text: &str) -> u32 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::{decode, encode};
+    use super::super::encode;
     use super::*;
 
     fn request<'a>(
@@ -338,8 +288,11 @@ mod tests {
         let guesser = &suspects.by_address["192.0.2.6"];
         assert_eq!(guesser.refused.as_ref().unwrap().count, 40);
         assert_eq!(
-            (guesser.logins[&0].failures, guesser.logins[&1].successes),
-            (40, 1)
+            guesser.logins.values().collect::<Vec<_>>(),
+            [(40, 0), (0, 1)].map(|(failures, successes)| login::Minute {
+                failures,
+                successes
+            })
         );
         suspects.compact(24);
         assert!(
@@ -363,7 +316,7 @@ mod tests {
             all.add(&request);
             if n % 2 == 0 { &mut one } else { &mut other }.add(&request);
         }
-        one.merge(decode(&encode(&other).unwrap()).unwrap());
+        one.read(Data::new(&encode(&other).unwrap())).unwrap();
         assert_eq!(one.by_address, all.by_address);
     }
 

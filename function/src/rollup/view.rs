@@ -8,11 +8,11 @@ use sqlx::mysql::{MySql, MySqlConnection};
 use sqlx::{Connection as _, Error, Row as _, Transaction};
 
 use super::fold::{WORTHWHILE, fold};
-use super::{FORMAT, HOUR, LENGTHS, Part, Request, decode, start_of};
+use super::{Data, FORMAT, HOUR, LENGTHS, Part, Request, Undecodable, start_of, undecodable};
 use crate::database::{cause, is_forbidden, is_missing};
 use crate::fields;
 use crate::log::{self, Level};
-use crate::sql::Query;
+use crate::sql::{Query, list};
 use crate::time::{Second, Window};
 
 /// What an answer may spend on folding before it is given.
@@ -108,27 +108,18 @@ impl<'c> View<'c> {
         }
     }
 
-    /// Counts everything in the window into `part`.
-    pub async fn gather<P: Part>(&mut self, part: &mut P, window: &Window) -> Result<(), Error> {
-        let span = Span::new(window);
-        let rest = self.segments(part, &span).await?;
-        self.rows(rest.query(&span), |request| part.add(request))
-            .await
-    }
-
-    /// Counts everything in the window into two parts, reading rows once for both.
-    pub async fn gather_both<A: Part, B: Part>(
+    /// Counts everything in the window into each of the parts, reading rows once for all.
+    pub async fn gather(
         &mut self,
-        (one, other): (&mut A, &mut B),
+        parts: &mut [&mut dyn Counts],
         window: &Window,
     ) -> Result<(), Error> {
         let span = Span::new(window);
-        let rest = self.segments(one, &span).await?;
-        // The hours of one part are those of the other: they are written together.
-        self.segments(other, &span).await?;
+        let rest = self.segments(parts, &span).await?;
         self.rows(rest.query(&span), |request| {
-            one.add(request);
-            other.add(request);
+            for part in &mut *parts {
+                part.add(request);
+            }
         })
         .await
     }
@@ -161,38 +152,50 @@ impl<'c> View<'c> {
     }
 
     /// Counts the segments in the window, and answers what must be read from the rows.
-    async fn segments<P: Part>(&mut self, part: &mut P, span: &Span) -> Result<Rest, Error> {
+    async fn segments(
+        &mut self,
+        parts: &mut [&mut dyn Counts],
+        span: &Span,
+    ) -> Result<Rest, Error> {
         let Some(watermark) = self.watermark.filter(|_| span.is_by_hour()) else {
             return Ok(Rest::All);
         };
+        let numbers: Vec<u8> = parts.iter().map(|part| part.number()).collect();
+        let has_longer = parts.iter().all(|part| part.has_longer());
         // An hour that the window cuts can be used all the same where all its rows are inside.
-        let mut cut: BTreeMap<i64, (bool, Vec<P>)> = BTreeMap::new();
-        let mut query = segments::<P>(span);
+        let mut cut: BTreeMap<i64, Cut> = BTreeMap::new();
+        let mut count = |number: u8, data: &[u8]| {
+            let part = parts.iter_mut().find(|part| part.number() == number);
+            part.map_or(Ok(()), |part| part.read(Data::new(data)))
+                .map_err(undecodable)
+        };
+        let mut query = segments(&numbers, has_longer, span);
         let query = query.build();
         let mut rows = query.fetch(&mut *self.transaction);
         while let Some(row) = rows.try_next().await? {
             let second = |index: usize| row.try_get(index).map(|at| Second::new(at).epoch());
-            let (hours, start): (u16, i64) = (row.try_get(0)?, second(1)?);
-            let (first, last) = (second(2)?, second(3)?);
-            let read = || decode::<P>(row.try_get(4)?).map_err(|error| Error::Decode(error.into()));
+            let (number, hours, start): (u8, u16, i64) =
+                (row.try_get(0)?, row.try_get(1)?, second(2)?);
+            let (first, last) = (second(3)?, second(4)?);
+            let data: &[u8] = row.try_get(5)?;
             if hours == 1 && span.cuts(start) {
-                let (is_inside, segments) = cut.entry(start).or_insert((true, Vec::new()));
-                *is_inside &= first >= span.start && last <= span.end;
-                if *is_inside {
-                    segments.push(read()?);
+                let hour = cut.entry(start).or_default();
+                hour.is_outside |= first < span.start || last > span.end;
+                if !hour.is_outside {
+                    hour.segments.push((number, data.to_vec()));
                 }
             } else {
-                part.merge(read()?);
+                count(number, data)?;
             }
         }
         let mut instead = Vec::new();
-        for (hour, (is_inside, segments)) in cut {
-            if is_inside {
-                for segment in segments {
-                    part.merge(segment);
-                }
-            } else {
-                instead.push(hour);
+        for (start, hour) in cut {
+            if hour.is_outside {
+                instead.push(start);
+                continue;
+            }
+            for (number, data) in hour.segments {
+                count(number, &data)?;
             }
         }
         Ok(Rest::After {
@@ -200,6 +203,41 @@ impl<'c> View<'c> {
             hours: instead,
         })
     }
+}
+
+/// A [`Part`], whichever: parts that are asked for together are read together.
+pub trait Counts: Send {
+    fn number(&self) -> u8;
+    fn has_longer(&self) -> bool;
+    fn add(&mut self, request: &Request<'_>);
+    fn read(&mut self, data: Data<'_>) -> Result<(), Undecodable>;
+}
+
+impl<P: Part + Send> Counts for P {
+    fn number(&self) -> u8 {
+        P::NUMBER
+    }
+
+    fn has_longer(&self) -> bool {
+        P::HAS_LONGER
+    }
+
+    fn add(&mut self, request: &Request<'_>) {
+        Part::add(self, request);
+    }
+
+    fn read(&mut self, data: Data<'_>) -> Result<(), Undecodable> {
+        Part::read(self, data)
+    }
+}
+
+/// An hour of which the window has a part.
+#[derive(Default)]
+struct Cut {
+    /// Whether it has rows beyond the window.
+    is_outside: bool,
+    /// The numbers of parts and their data.
+    segments: Vec<(u8, Vec<u8>)>,
 }
 
 /// What the segments did not tell of a span.
@@ -273,9 +311,9 @@ async fn last_range(connection: &mut MySqlConnection) -> Result<Option<(u64, boo
         .transpose()
 }
 
-/// The segments of a part that a span touches: the longest that are inside. Where such a longer one
-/// is read, it tells of the shorter ones that it contains; what came late is not in it yet.
-fn segments<P: Part>(span: &Span) -> Query {
+/// The segments of some parts that a span touches: the longest that are inside. Where such a longer
+/// one is read, it tells of the shorter ones that it contains; what came late is not in it yet.
+fn segments(parts: &[u8], has_longer: bool, span: &Span) -> Query {
     let mut query = Query::new("");
     let mut either = false;
     let (lone, any) = (" AND in_day = FALSE", " AND in_day IN (FALSE, TRUE)");
@@ -285,10 +323,11 @@ fn segments<P: Part>(span: &Span) -> Query {
         }
         query
             .push(if either { " UNION ALL " } else { "" })
-            .push("SELECT hours, start, first_seen, last_seen, data FROM access_rollups WHERE format = ")
+            .push("SELECT part, hours, start, first_seen, last_seen, data FROM access_rollups WHERE format = ")
             .push_bind(FORMAT)
-            .push(" AND part = ")
-            .push_bind(P::NUMBER)
+            .push(" AND part IN ");
+        list(&mut query, parts.iter().copied());
+        query
             .push(" AND hours = ")
             .push_bind(hours)
             .push(which)
@@ -298,7 +337,7 @@ fn segments<P: Part>(span: &Span) -> Query {
             .push_bind(Second::from_epoch(to).sql());
         either = true;
     };
-    let lengths = if P::HAS_LONGER { &LENGTHS[..] } else { &[1] };
+    let lengths = if has_longer { &LENGTHS[..] } else { &[1] };
     let mut longer = None;
     for hours in lengths.iter().rev() {
         let (from, to) = span.inside(*hours);

@@ -4,14 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use function::detect::Kind;
 use function::detect::unusual::{self, Buckets, Frame, Tally};
-use function::rollup::{Addresses, Part as _, Request, Suspects};
+use function::rollup::{Addresses, Bursts, Data, HOUR, Hour, Part, Request, Suspects, encode};
 use function::threats::Facts;
 use function::time::{Second, Window};
 use traffic::{Access, Error};
 
-/// The roll-ups of each day since 1970.
+/// The roll-ups of each day since 1970, as the table holds them.
 #[derive(Default)]
-pub struct Days(BTreeMap<u32, (Suspects, Addresses)>);
+pub struct Days(BTreeMap<u32, OfDay>);
+
+struct OfDay {
+    suspects: Vec<u8>,
+    addresses: Vec<u8>,
+    bursts: Vec<u8>,
+}
 
 const DAY: i64 = 86_400;
 
@@ -20,10 +26,8 @@ const HISTORY: u32 = 7;
 
 impl Days {
     pub fn fold(rows: impl Iterator<Item = Access>) -> Self {
-        let mut days = Self::default();
+        let mut hours: BTreeMap<i64, Hour> = BTreeMap::new();
         for row in rows {
-            let day = u32::try_from(row.second / DAY).unwrap();
-            let (suspects, addresses) = days.0.entry(day).or_default();
             let request = Request {
                 second: row.second,
                 ip_address: &row.ip_address.to_string(),
@@ -34,14 +38,25 @@ impl Days {
                 response_time: row.response_time_ms,
                 user_agent: row.user_agent.as_deref().unwrap_or_default(),
             };
-            suspects.add(&request);
-            addresses.add(&request);
+            hours.entry(row.second / HOUR).or_default().add(&request);
         }
-        for (suspects, addresses) in days.0.values_mut() {
-            suspects.compact(24);
-            addresses.compact(24);
+        let mut days: BTreeMap<u32, Hour> = BTreeMap::new();
+        for (hour, mut folded) in hours {
+            let day = u32::try_from(hour * HOUR / DAY).unwrap();
+            let day = days.entry(day).or_default();
+            fold(&mut folded.suspects, &mut day.suspects);
+            fold(&mut folded.addresses, &mut day.addresses);
+            fold(&mut folded.bursts, &mut day.bursts);
         }
-        days
+        let compacted = |(day, all): (u32, Hour)| {
+            let of_day = OfDay {
+                suspects: compacted(all.suspects),
+                addresses: compacted(all.addresses),
+                bursts: compacted(all.bursts),
+            };
+            (day, of_day)
+        };
+        Self(days.into_iter().map(compacted).collect())
     }
 
     pub fn all(&self) -> impl Iterator<Item = u32> {
@@ -51,17 +66,19 @@ impl Days {
     /// The threats of the days from `first` to `last`.
     pub fn judge(&self, first: u32, last: u32) -> BTreeSet<(Kind, String)> {
         let mut suspects = Suspects::default();
-        let (mut window, mut history) = (Addresses::default(), Addresses::default());
-        for (day, (of_day, addresses)) in self.0.range(first.saturating_sub(HISTORY)..=last) {
-            if *day >= first {
-                suspects.merge(of_day.clone());
-                window.merge(addresses.clone());
-            } else {
-                history.merge(addresses.clone());
-            }
+        let (mut addresses, mut bursts) = (Addresses::default(), Bursts::default());
+        for of_day in self.0.range(first..=last).map(|(_, of_day)| of_day) {
+            read(&mut suspects, &of_day.suspects);
+            read(&mut addresses, &of_day.addresses);
+            read(&mut bursts, &of_day.bursts);
+        }
+        let mut facts = Facts::new(suspects, addresses, bursts);
+        for (_, of_day) in self.0.range(first.saturating_sub(HISTORY)..first) {
+            read(&mut facts.addresses, &of_day.addresses);
+            read(&mut facts.bursts, &of_day.bursts);
         }
         let at = |day: u32| Second::from_epoch(i64::from(day) * DAY);
-        let found = Facts::new(suspects, window, history).judge(&Window {
+        let found = facts.judge(&Window {
             start: at(first),
             end: at(last + 1).plus(-1),
         });
@@ -70,6 +87,21 @@ impl Days {
             .map(|threat| (threat.kind, threat.ip_address.raw().to_string()))
             .collect()
     }
+}
+
+/// Adds an hour to its day, by way of the table.
+fn fold<P: Part>(hour: &mut P, day: &mut P) {
+    hour.prune();
+    read(day, &encode(hour).unwrap());
+}
+
+fn compacted(mut part: impl Part) -> Vec<u8> {
+    part.compact(24);
+    encode(&part).unwrap()
+}
+
+fn read(part: &mut impl Part, data: &[u8]) {
+    part.read(Data::new(data)).unwrap();
 }
 
 /// Every code's errors by hour since 1970.

@@ -1,0 +1,87 @@
+//! How the table holds a part: its fields, one after the other, without names.
+
+use std::fmt;
+
+use postcard::Deserializer;
+use postcard::de_flavors::Slice;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, MapAccess, Visitor};
+
+use super::{Map, Name, Part};
+
+/// Data that no part of this format has.
+pub type Undecodable = postcard::Error;
+
+/// Writes a part down.
+pub fn encode<P: Part>(part: &P) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_allocvec(part)
+}
+
+/// Data that is damaged may claim any number of entries.
+const MOST_RESERVED: usize = 1 << 16;
+
+/// A part's fields as [`encode`] wrote them, read in their order.
+pub struct Data<'d>(Deserializer<'d, Slice<'d>>);
+
+impl<'d> Data<'d> {
+    pub fn new(bytes: &'d [u8]) -> Self {
+        Self(Deserializer::from_bytes(bytes))
+    }
+
+    /// The next field.
+    pub fn field<T: Deserialize<'d>>(&mut self) -> Result<T, Undecodable> {
+        T::deserialize(&mut self.0)
+    }
+
+    /// The next field, a map: counts what it has counted. Nothing else reads as much, so it is
+    /// not made into a map of its own first.
+    pub fn join<V: Deserialize<'d>>(
+        &mut self,
+        known: &mut Map<V>,
+        merge: fn(&mut V, V),
+    ) -> Result<(), Undecodable> {
+        Join { known, merge }.deserialize(&mut self.0)
+    }
+}
+
+struct Join<'m, V> {
+    known: &'m mut Map<V>,
+    merge: fn(&mut V, V),
+}
+
+impl<'d, V: Deserialize<'d>> DeserializeSeed<'d> for Join<'_, V> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'d>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'d, V: Deserialize<'d>> Visitor<'d> for Join<'_, V> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a map by name")
+    }
+
+    fn visit_map<A: MapAccess<'d>>(self, mut entries: A) -> Result<(), A::Error> {
+        // Of those that follow, some are there already.
+        let more = entries.size_hint().unwrap_or(0);
+        let new = if self.known.is_empty() {
+            more
+        } else {
+            more / 2
+        };
+        self.known.reserve(new.min(MOST_RESERVED));
+        while let Some(name) = entries.next_key::<&'d str>()? {
+            let value = entries.next_value()?;
+            match self.known.get_mut(name) {
+                Some(known) => (self.merge)(known, value),
+                None => {
+                    self.known.insert(Name::new(name), value);
+                }
+            }
+        }
+        Ok(())
+    }
+}
