@@ -58,10 +58,15 @@ pub fn prefix_pattern(prefix: &str) -> String {
     pattern
 }
 
-/// SQL for the number of a row's bucket: seconds since 1970 divided by the width.
-/// (`UNIX_TIMESTAMP` knows no times before 1970 and few after 2106.)
+/// Seconds from the first that a DATETIME can be until 1970.
+const BEFORE_1970: i64 = 30_610_224_000;
+
+/// SQL for the number of a row's bucket: seconds since 1970 divided by the width, which must be a
+/// part of a day. (`UNIX_TIMESTAMP` knows no times before 1970 and few after 2106.)
 pub fn bucket_of(width: i64) -> String {
-    format!("FLOOR(TIMESTAMPDIFF(SECOND, '1970-01-01', timestamp) / {width})")
+    // Whole numbers are divided in half the time, but rounded towards zero.
+    let of_1970 = BEFORE_1970 / width;
+    format!("TIMESTAMPDIFF(SECOND, '1000-01-01', timestamp) DIV {width} - {of_1970}")
 }
 
 /// A column's value, by its name or its place.

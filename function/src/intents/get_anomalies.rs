@@ -138,7 +138,7 @@ async fn tallies(
     connection: &mut MySqlConnection,
 ) -> Result<(BTreeMap<Untrusted, Buckets>, i64), Fault> {
     let mut query = Query::new(format!(
-        "SELECT error_code, CAST({} AS SIGNED) AS bucket, COUNT(*) AS errors, COUNT(severity_score) AS scored, \
+        "SELECT error_code, {} AS bucket, COUNT(*) AS errors, COUNT(severity_score) AS scored, \
          IFNULL(SUM(severity_score), 0) AS severity FROM error_logs WHERE ",
         sql::bucket_of(width)
     ));
@@ -149,7 +149,7 @@ async fn tallies(
             end: window.end,
         },
     );
-    query.push(" GROUP BY error_code, bucket");
+    query.push(" GROUP BY error_code, bucket ORDER BY NULL");
     let mut codes: BTreeMap<Untrusted, Buckets> = BTreeMap::new();
     let mut known_from = window.end.epoch().div_euclid(width);
     for row in query.build().fetch_all(connection).await? {
