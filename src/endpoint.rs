@@ -8,8 +8,6 @@ use serde_json::Value;
 use crate::error::{Error, Kind, Result};
 use crate::signer::Signer;
 
-const CONTENT: (&str, &str) = ("Content-Type", "application/json");
-
 /// Where the chatbot calls.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -27,9 +25,7 @@ impl Endpoint {
         let (key, body) = (key.clone(), body.to_string());
         let signature = match signer {
             Some(signer) => {
-                let host = host.as_deref().map(|host| ("Host", host));
-                let headers = [CONTENT, ("x-api-key", key.expose_secret())];
-                let headers: Vec<_> = headers.into_iter().chain(host).collect();
+                let headers = headers(&key, host.as_deref());
                 signer.headers(&url, &headers, &body).await?
             }
             None => Vec::new(),
@@ -43,12 +39,9 @@ impl Endpoint {
                 .http_status_as_error(false)
                 .build()
                 .into();
-            let mut request = agent
-                .post(&url)
-                .header(CONTENT.0, CONTENT.1)
-                .header("x-api-key", key.expose_secret());
-            if let Some(host) = host {
-                request = request.header("Host", host);
+            let mut request = agent.post(&url);
+            for (name, value) in headers(&key, host.as_deref()) {
+                request = request.header(name, value);
             }
             for (name, value) in signature {
                 request = request.header(name, value);
@@ -70,4 +63,15 @@ impl Endpoint {
             .await
             .map_err(|error| Error::failed("the call was aborted").because(error))?
     }
+}
+
+/// What is signed, where calls are, and sent.
+fn headers<'a>(key: &'a SecretString, host: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
+    [
+        ("Content-Type", "application/json"),
+        ("x-api-key", key.expose_secret()),
+    ]
+    .into_iter()
+    .chain(host.map(|host| ("Host", host)))
+    .collect()
 }

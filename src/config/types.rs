@@ -293,7 +293,12 @@ impl Api {
         all.filter(|from| !principal::is_meant(from)).collect()
     }
 
-    /// The ARNs of `allow_from`: where there are some, calls must be signed.
+    /// Whether calls must be signed, so that it is known who makes them.
+    pub fn is_signed(&self) -> bool {
+        !self.principals().is_empty()
+    }
+
+    /// The ARNs of `allow_from`.
     pub fn principals(&self) -> Vec<&str> {
         let all = self.allow_from.iter().map(String::as_str);
         all.filter(|from| principal::is_meant(from)).collect()

@@ -191,7 +191,7 @@ impl Resource for GatewayResponse {
                 )
             })
             .collect();
-        let signed = !scope.config.api.principals().is_empty();
+        let signed = scope.config.api.is_signed();
         ANSWERS
             .iter()
             .map(|(kind, status, code, sentence)| {

@@ -228,11 +228,7 @@ impl Method {
 }
 
 fn authorization(api: &Api) -> &'static str {
-    if api.principals().is_empty() {
-        "NONE"
-    } else {
-        "AWS_IAM"
-    }
+    if api.is_signed() { "AWS_IAM" } else { "NONE" }
 }
 
 /// Takes a method away, its integration with it.

@@ -52,7 +52,7 @@ impl Resource for Preflight {
             return Vec::new();
         };
         let path = path_name(&scope.config.api.path);
-        let signed = !scope.config.api.principals().is_empty();
+        let signed = scope.config.api.is_signed();
         let sent = if signed { SIGNED_HEADERS } else { HEADERS };
         let more = [
             ("Access-Control-Allow-Headers", sent),
