@@ -1,6 +1,6 @@
 //! What `find` reads with: the clients, the stack, and reads that several kinds share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_apigateway::types;
@@ -32,6 +32,8 @@ pub struct Reader<'a> {
     /// What it says of their aliases.
     pub aliases: OnceCell<BTreeMap<&'static str, GetAliasOutput>>,
     pub kms_keys: OnceCell<kms::Keys>,
+    /// The logical names of the secrets that are listed.
+    pub secrets: OnceCell<BTreeSet<String>>,
     /// The database's logins, by logical name.
     pub logins: OnceCell<BTreeMap<String, Login>>,
     pub detectors: OnceCell<Vec<Found<Detector>>>,
@@ -69,6 +71,7 @@ impl<'a> Reader<'a> {
             functions: OnceCell::new(),
             aliases: OnceCell::new(),
             kms_keys: OnceCell::new(),
+            secrets: OnceCell::new(),
             logins: OnceCell::new(),
             detectors: OnceCell::new(),
             hub: OnceCell::new(),

@@ -99,7 +99,9 @@ impl Session {
         let ages = ages(&self.config, &observed.objects, rotation::now());
         notes.extend(ages.iter().filter_map(Age::warning));
         let days = self.config.database.rotate_after_days;
-        notes.extend(age::notes(&observed.objects, days, SystemTime::now()));
+        let (aws, stack) = (&self.aws, &self.stack);
+        let overdue = age::notes(aws, stack, &observed.objects, days, SystemTime::now());
+        notes.extend(overdue.await?);
         let found = observed.objects.into_iter();
         Ok(View {
             wanted,
