@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use aws_sdk_apigateway::types;
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_wafv2::types::{WebAcl, WebAclSummary};
 use tokio::sync::OnceCell;
 
 use super::Aws;
@@ -38,6 +39,10 @@ pub struct Reader<'a> {
     pub logins: OnceCell<BTreeMap<String, Login>>,
     pub detectors: OnceCell<Vec<Found<Detector>>>,
     pub hub: OnceCell<Option<Found<SecurityHub>>>,
+    /// The ACL in front of each of the API's stages, by the stage's ARN.
+    pub web_acls: OnceCell<BTreeMap<String, WebAcl>>,
+    /// The one with the stack's name, as it is listed.
+    pub web_acl: OnceCell<Option<WebAclSummary>>,
 }
 
 /// What several kinds of the endpoint read, each of it once.
@@ -75,6 +80,8 @@ impl<'a> Reader<'a> {
             logins: OnceCell::new(),
             detectors: OnceCell::new(),
             hub: OnceCell::new(),
+            web_acls: OnceCell::new(),
+            web_acl: OnceCell::new(),
         }
     }
 
