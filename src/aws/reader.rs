@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_apigateway::types;
+use aws_sdk_cloudwatchlogs::types::LogGroup;
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_wafv2::types::{WebAcl, WebAclSummary};
@@ -33,6 +34,8 @@ pub struct Reader<'a> {
     /// What it says of their aliases.
     pub aliases: OnceCell<BTreeMap<&'static str, GetAliasOutput>>,
     pub kms_keys: OnceCell<kms::Keys>,
+    /// Every log group with the stack's name in its own.
+    pub log_groups: OnceCell<Vec<LogGroup>>,
     /// The logical names of the secrets that are listed.
     pub secrets: OnceCell<BTreeSet<String>>,
     /// The database's logins, by logical name.
@@ -76,6 +79,7 @@ impl<'a> Reader<'a> {
             functions: OnceCell::new(),
             aliases: OnceCell::new(),
             kms_keys: OnceCell::new(),
+            log_groups: OnceCell::new(),
             secrets: OnceCell::new(),
             logins: OnceCell::new(),
             detectors: OnceCell::new(),

@@ -41,6 +41,8 @@ pub struct View {
     pub unfit: RefCell<Option<Error>>,
     /// What the operator should know of the account.
     pub notes: Vec<String>,
+    /// Somebody changes the stack, or was cut off doing it.
+    pub leased: bool,
     pub artifacts: Artifacts,
     pub facts: Facts,
 }
@@ -109,6 +111,7 @@ impl Session {
             existing: observed.existing,
             unfit: RefCell::new(observed.unfit),
             notes,
+            leased: observed.leased,
             artifacts,
             facts,
         })
