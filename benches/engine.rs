@@ -2,7 +2,7 @@
 //! first `up`, one with nothing to do, one with one change, and `down`.
 //!
 //! `cargo bench --workspace --bench engine`, on Linux, after `scripts/test` has installed the
-//! emulators.
+//! emulators; with `--profile dist` for a `wmctl` as it is built to be kept.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 #![allow(clippy::print_stdout)]

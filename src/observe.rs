@@ -5,6 +5,7 @@ use futures::future::{join, join_all};
 use crate::aws::{Aws, Reader};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::lease;
 use crate::object::{Known, Object};
 use crate::resources::Kinds;
 use crate::stack::Stack;
@@ -20,6 +21,8 @@ pub struct Observed {
     pub unfit: Option<Error>,
     /// What the operator should know of it.
     pub notes: Vec<String>,
+    /// Somebody changes the stack, or was cut off doing it.
+    pub leased: bool,
 }
 
 /// The stack's objects of all kinds. If reads fail, the first failure in the order of kinds.
@@ -41,5 +44,6 @@ pub async fn observe(kinds: &Kinds, aws: &Aws, stack: &Stack, config: &Config) -
         }
     }
     observed.notes = reader.notes();
+    observed.leased = Box::pin(lease::exists(&reader)).await?;
     Ok(observed)
 }

@@ -1,11 +1,13 @@
 //! What `find` reads with: the clients, the stack, and reads that several kinds share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_apigateway::types;
+use aws_sdk_cloudwatchlogs::types::LogGroup;
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_wafv2::types::{WebAcl, WebAclSummary};
 use tokio::sync::OnceCell;
 
 use super::Aws;
@@ -32,10 +34,18 @@ pub struct Reader<'a> {
     /// What it says of their aliases.
     pub aliases: OnceCell<BTreeMap<&'static str, GetAliasOutput>>,
     pub kms_keys: OnceCell<kms::Keys>,
+    /// Every log group with the stack's name in its own.
+    pub log_groups: OnceCell<Vec<LogGroup>>,
+    /// The logical names of the secrets that are listed.
+    pub secrets: OnceCell<BTreeSet<String>>,
     /// The database's logins, by logical name.
     pub logins: OnceCell<BTreeMap<String, Login>>,
     pub detectors: OnceCell<Vec<Found<Detector>>>,
     pub hub: OnceCell<Option<Found<SecurityHub>>>,
+    /// The ACL in front of each of the API's stages, by the stage's ARN.
+    pub web_acls: OnceCell<BTreeMap<String, WebAcl>>,
+    /// The one with the stack's name, as it is listed.
+    pub web_acl: OnceCell<Option<WebAclSummary>>,
 }
 
 /// What several kinds of the endpoint read, each of it once.
@@ -69,9 +79,13 @@ impl<'a> Reader<'a> {
             functions: OnceCell::new(),
             aliases: OnceCell::new(),
             kms_keys: OnceCell::new(),
+            log_groups: OnceCell::new(),
+            secrets: OnceCell::new(),
             logins: OnceCell::new(),
             detectors: OnceCell::new(),
             hub: OnceCell::new(),
+            web_acls: OnceCell::new(),
+            web_acl: OnceCell::new(),
         }
     }
 

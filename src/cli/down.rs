@@ -41,14 +41,13 @@ impl Down {
         let destroy = parse_ids(&self.allow_destroy)?;
         let mut session = Session::open(global).await?;
         session.options.skip_final_snapshot = self.skip_final_snapshot;
-        let (view, holder) = tokio::try_join!(
-            Box::pin(session.view(Build::Never)),
-            lease::holder(&session.aws, &session.stack),
-        )?;
+        let view = Box::pin(session.view(Build::Never)).await?;
         let plan = planned(&session, &view, &destroy);
         session.printer.proposal(&plan);
         let (plan, outcome) = if plan.is_empty() {
-            lease::clear(&session.aws, &session.stack, holder).await?;
+            if view.leased {
+                lease::clear(&session.aws, &session.stack).await?;
+            }
             (plan, Outcome::default())
         } else {
             session.permitted(&plan).await?;

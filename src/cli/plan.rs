@@ -40,7 +40,7 @@ impl Plan {
         } else {
             Build::IfChanged
         };
-        let view = session.view(build).await?;
+        let view = Box::pin(session.view(build)).await?;
         let (plan, checked) = self.planning.plan(&session, &view)?;
         let costs = cost::of_plan(&session.config, &plan)?;
         let mut document = self.planning.document(&session, &plan, &costs);

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::object::Id;
 use crate::resources::lambda::rotation::{Rotated, rotate};
 use crate::resources::secretsmanager::age::Age;
-use crate::resources::secretsmanager::logins::{Login, login};
+use crate::resources::secretsmanager::logins::{Login, login, since};
 use crate::resources::secretsmanager::rotation::rotated;
 use crate::resources::secretsmanager::username;
 
@@ -153,9 +153,8 @@ async fn read(session: &Session, names: &[&str]) -> Result<Vec<(Id, Login)>> {
 
 async fn state(session: &Session, id: &Id, login: &Login, days: u32) -> Result<Value> {
     let secret = session.stack.secret_name(&id.name);
-    let since = login
-        .since
-        .and_then(|since| SystemTime::try_from(since).ok());
+    let came = since(&session.aws, &session.stack, &id.name).await?;
+    let since = came.and_then(|came| SystemTime::try_from(came).ok());
     let age = since.map(|since| Age {
         id: id.clone(),
         age: since.elapsed().unwrap_or_default(),
@@ -168,7 +167,7 @@ async fn state(session: &Session, id: &Id, login: &Login, days: u32) -> Result<V
         "secret": secret,
         "user": username(&session.aws, &secret).await?,
         "version": login.version("AWSCURRENT"),
-        "since": login.since.as_ref().map(time),
+        "since": came.as_ref().map(time),
         "age_days": age.as_ref().map(Age::days),
         "pending": login.version("AWSPENDING"),
         "rotates_after_days": rules.and_then(|rules| rules.automatically_after_days),

@@ -24,7 +24,7 @@ pub struct Status {}
 impl Status {
     pub async fn run(self, global: &Global) -> Result<ExitCode> {
         let session = Session::open(global).await?;
-        let view = session.view(Build::Never).await?;
+        let view = Box::pin(session.view(Build::Never)).await?;
         let found = view.found.clone();
         let plan = session.plan(&view, &Ids::default())?;
         let attribute = |kind: &str, name: &str, attribute: &str| {
@@ -48,7 +48,7 @@ impl Status {
         let of_database = |name: &str| database.and_then(|database| database.get(name));
         document["database"] = json!(of_database("endpoint"));
         document["database_parameters"] = json!(of_database("parameters"));
-        document["passwords"] = passwords(&found, session.config.database.rotate_after_days);
+        document["passwords"] = passwords(&session, &found).await?;
         document["objects"] = json!(found.len());
         document["pending_changes"] = json!(pending);
         let ages = ages(&session.config, &found, now());
@@ -75,16 +75,18 @@ fn object<'a>(found: &'a [Object], kind: &str, name: &str) -> Option<&'a Object>
 }
 
 /// How old each of the database's passwords is.
-fn passwords(found: &[Object], rotate_after_days: u32) -> Value {
-    let ages = age::ages(found, SystemTime::now()).into_iter();
-    ages.map(|age| {
+async fn passwords(session: &Session, found: &[Object]) -> Result<Value> {
+    let days = session.config.database.rotate_after_days;
+    let now = SystemTime::now();
+    let ages = age::ages(&session.aws, &session.stack, found, now).await?;
+    let ages = ages.into_iter().map(|age| {
         json!({
             "id": age.id.to_string(),
             "age_days": age.days(),
-            "overdue": age.is_overdue(rotate_after_days),
+            "overdue": age.is_overdue(days),
         })
-    })
-    .collect()
+    });
+    Ok(ages.collect())
 }
 
 /// The chatbot's versions, the newest first, for `rollback`.

@@ -51,10 +51,7 @@ impl Up {
             .map_or(self.planning, |saved| std::mem::take(&mut saved.planning));
         planning.destroy()?;
         let mut session = Session::open(global).await?;
-        let (view, holder) = tokio::try_join!(
-            Box::pin(session.view(Build::IfChanged)),
-            lease::holder(&session.aws, &session.stack),
-        )?;
+        let view = Box::pin(session.view(Build::IfChanged)).await?;
         let (plan, checked) = planning.plan(&session, &view)?;
         let costs = cost::of_plan(&session.config, &plan)?;
         if let Some(saved) = &saved {
@@ -75,7 +72,9 @@ impl Up {
                 .message("A snapshot of the database is taken before it is migrated.");
         }
         let (plan, outcome) = if plan.is_empty() {
-            lease::clear(&session.aws, &session.stack, holder).await?;
+            if view.leased {
+                lease::clear(&session.aws, &session.stack).await?;
+            }
             let known = plan.known.clone();
             let outcome = Outcome {
                 known,

@@ -41,6 +41,8 @@ pub struct View {
     pub unfit: RefCell<Option<Error>>,
     /// What the operator should know of the account.
     pub notes: Vec<String>,
+    /// Somebody changes the stack, or was cut off doing it.
+    pub leased: bool,
     pub artifacts: Artifacts,
     pub facts: Facts,
 }
@@ -99,7 +101,9 @@ impl Session {
         let ages = ages(&self.config, &observed.objects, rotation::now());
         notes.extend(ages.iter().filter_map(Age::warning));
         let days = self.config.database.rotate_after_days;
-        notes.extend(age::notes(&observed.objects, days, SystemTime::now()));
+        let (aws, stack) = (&self.aws, &self.stack);
+        let overdue = age::notes(aws, stack, &observed.objects, days, SystemTime::now());
+        notes.extend(overdue.await?);
         let found = observed.objects.into_iter();
         Ok(View {
             wanted,
@@ -107,6 +111,7 @@ impl Session {
             existing: observed.existing,
             unfit: RefCell::new(observed.unfit),
             notes,
+            leased: observed.leased,
             artifacts,
             facts,
         })

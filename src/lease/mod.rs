@@ -19,11 +19,12 @@ use tokio::task::JoinHandle;
 use self::group::{create, delete, read, tag};
 pub use self::holder::Holder;
 use self::holder::{TAG, now};
-use crate::aws::Aws;
 use crate::aws::patience::clock::{Instant, sleep};
+use crate::aws::{Aws, Reader};
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
 use crate::permissions::{Grant, allow};
+use crate::resources::logs::finding::is_listed;
 use crate::stack::{Stack, Tags};
 
 /// Who holds the lease.
@@ -169,10 +170,15 @@ pub async fn unlock(aws: &Aws, stack: &Stack, holder: &Holder) -> Result<bool> {
     replace(aws, stack, holder, None).await
 }
 
+/// Whether there is a lease, whoever holds it.
+pub async fn exists(reader: &Reader<'_>) -> Result<bool> {
+    is_listed(reader, &name(reader.stack)).await
+}
+
 /// Ends a lease that nobody stands behind any more: whoever changes something would take it over,
 /// and whoever has nothing to change leaves none behind.
-pub async fn clear(aws: &Aws, stack: &Stack, holder: Option<Holder>) -> Result<()> {
-    if let Some(holder) = holder
+pub async fn clear(aws: &Aws, stack: &Stack) -> Result<()> {
+    if let Some(holder) = holder(aws, stack).await?
         && holder.over().await.is_some()
     {
         unlock(aws, stack, &holder).await?;

@@ -110,3 +110,24 @@ async fn who_loses_the_lease_is_told_and_does_not_delete_what_is_another_s() {
         ["CreateLogGroup", "ListTagsForResource"]
     );
 }
+
+#[tokio::test]
+async fn a_lease_shows_among_the_log_groups() {
+    for (name, leased) in [
+        ("/wmctl/chat-prod/lease", true),
+        ("/wmctl/chat-prod/lease-over-a1", false),
+    ] {
+        let groups = json!({"logGroups": [{"logGroupName": name}]});
+        let scene = scene(Script::new().answer("DescribeLogGroups", groups.to_string()));
+        let reader = Reader::new(&scene.aws, &scene.stack);
+        assert_eq!(super::exists(&reader).await.unwrap(), leased, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_somebody_stands_behind_stays() {
+    let held = held_by("a", now() + 60);
+    let scene = scene(Script::new().answer("ListTagsForResource", held));
+    clear(&scene.aws, &scene.stack).await.unwrap();
+    assert_eq!(scene.script.calls(), ["ListTagsForResource"]);
+}

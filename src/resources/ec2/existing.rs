@@ -153,7 +153,7 @@ mod tests {
     async fn look_at_vpc(script: Script) -> Result<Vec<(String, Attributes)>> {
         let scene = Scene::new("vpc/main", script);
         let reader = Reader::new(&scene.aws, &scene.stack);
-        vpc(&reader, &config()).await
+        Box::pin(vpc(&reader, &config())).await
     }
 
     async fn look_at_subnets(homes: [(&str, &str); 2]) -> Result<Vec<(String, Attributes)>> {

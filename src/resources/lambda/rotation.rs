@@ -131,10 +131,7 @@ mod tests {
             .arn("arn:app")
             .set_version_ids_to_stages(Some(stages.into_iter().collect()))
             .build();
-        Login {
-            secret,
-            since: None,
-        }
+        Login { secret }
     }
 
     fn answer() -> String {

@@ -37,27 +37,42 @@ async fn with_prefix(reader: &Reader<'_>, prefix: String) -> Result<Vec<Describe
         .during("DescribeLogGroups", prefix)
 }
 
+/// The groups that have the stack's name in theirs. Asked once.
+async fn with_our_name<'r>(reader: &'r Reader<'_>) -> Result<&'r [DescribedGroup]> {
+    let read = || async {
+        let pattern = reader.stack.prefix();
+        reader
+            .aws
+            .logs
+            .describe_log_groups()
+            .log_group_name_pattern(&pattern)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .during("DescribeLogGroups", pattern)
+    };
+    Ok(reader.log_groups.get_or_try_init(read).await?)
+}
+
+/// Whether there is a group of this name, which has the stack's name in it.
+pub async fn is_listed(reader: &Reader<'_>, name: &str) -> Result<bool> {
+    let groups = with_our_name(reader).await?;
+    Ok(groups
+        .iter()
+        .any(|group| group.log_group_name.as_deref() == Some(name)))
+}
+
 /// The groups whose names follow from the stack's, by the part that they share.
 async fn named_groups(reader: &Reader<'_>) -> Result<Vec<DescribedGroup>> {
     let stack = reader.stack;
-    let pattern = stack.prefix();
-    let mut groups = reader
-        .aws
-        .logs
-        .describe_log_groups()
-        .log_group_name_pattern(&pattern)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .during("DescribeLogGroups", pattern)?;
     let functions = function_group(stack, "");
-    groups.retain(|group| {
+    let named = with_our_name(reader).await?.iter().filter(|group| {
         let name = group.log_group_name.as_deref().unwrap_or_default();
         name.starts_with(&functions) || logical(stack, name).is_some()
     });
-    Ok(groups)
+    Ok(named.cloned().collect())
 }
 
 /// The groups of the stack's API. Where that is gone, one that it left behind is among those

@@ -1,6 +1,6 @@
 //! Log groups, made before anything writes to them so that they have a retention.
 
-mod finding;
+pub mod finding;
 pub mod log_group;
 pub mod metric_filter;
 

@@ -21,13 +21,18 @@ const SET: &str = "wmctl-set-";
 #[derive(Debug, Clone)]
 pub struct Login {
     pub secret: DescribeSecretOutput,
-    /// Since when it has its current value.
-    pub since: Option<DateTime>,
 }
 
 impl Login {
     pub fn owned(&self, stack: &Stack) -> bool {
         stack.owns(&tags_of(self.secret.tags.as_deref()))
+    }
+
+    /// Its current value is no older than this. By Secrets Manager's own rotation it came at that
+    /// time; another way of changing it leaves no trace here.
+    pub fn not_before(&self) -> Option<DateTime> {
+        let rotated = self.secret.last_rotated_date;
+        rotated.or(self.secret.created_date)
     }
 
     /// The version that a label is on.
@@ -76,18 +81,23 @@ pub async fn login(aws: &Aws, stack: &Stack, name: &str) -> Result<Option<Login>
     let Some(secret) = described.unless(NOT_FOUND)?.filter(alive) else {
         return Ok(None);
     };
+    Ok(Some(Login { secret }))
+}
+
+/// Since when a login has its current value.
+pub async fn since(aws: &Aws, stack: &Stack, name: &str) -> Result<Option<DateTime>> {
+    let name = aws_name(stack, name);
     // Only labelled versions, which are a few: no second page.
     let call = aws.secrets.list_secret_version_ids().secret_id(&name);
     let listed = call.send().await.during("ListSecretVersionIds", &name);
     let versions = listed.unless(NOT_FOUND)?;
-    let current = version(&secret, "AWSCURRENT");
     let versions = versions.and_then(|answer| answer.versions);
-    let since = versions
+    let is_current = |labels: &[String]| labels.iter().any(|label| label == "AWSCURRENT");
+    let current = versions
         .into_iter()
         .flatten()
-        .find(|version| version.version_id.as_deref() == current)
-        .and_then(|version| version.created_date);
-    Ok(Some(Login { secret, since }))
+        .find(|version| is_current(version.version_stages()));
+    Ok(current.and_then(|version| version.created_date))
 }
 
 #[cfg(test)]

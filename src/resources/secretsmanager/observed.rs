@@ -16,8 +16,12 @@ use crate::object::attributes;
 use crate::resources::Found;
 use crate::stack::{Stack, Tags};
 
-/// The logical names of the secrets that are listed below the stack's prefix.
-pub async fn listed(reader: &Reader<'_>) -> Result<BTreeSet<String>> {
+/// The logical names of the secrets that are listed below the stack's prefix. Asked once.
+pub async fn listed<'r>(reader: &'r Reader<'_>) -> Result<&'r BTreeSet<String>> {
+    reader.secrets.get_or_try_init(|| list(reader)).await
+}
+
+async fn list(reader: &Reader<'_>) -> Result<BTreeSet<String>> {
     let prefix = aws_name(reader.stack, "");
     let filter = Filter::builder()
         .key(FilterNameStringType::Name)

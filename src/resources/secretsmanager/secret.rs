@@ -118,7 +118,7 @@ impl Resource for Secret {
     /// may show a secret that was deleted a moment ago, and the plan would keep it.
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
         let known = BTreeSet::from([DIGESTS.to_owned()]);
-        let (mut others, mut found, logins, keys) = tokio::try_join!(
+        let (listed, mut found, logins, keys) = tokio::try_join!(
             listed(reader),
             described(reader, &known),
             logins(reader),
@@ -126,12 +126,13 @@ impl Resource for Secret {
         )?;
         let digests = found.iter().filter(|secret| secret.name == DIGESTS);
         let names = digests.flat_map(|secret| secret.value.sources.keys());
-        others.extend(names.map(|name| of_key(name)));
+        let mut others: BTreeSet<String> = names.map(|name| of_key(name)).collect();
+        others.extend(listed.iter().cloned());
         others.retain(|name| !known.contains(name) && !LOGINS.contains(&name.as_str()));
         found.extend(described(reader, &others).await?);
         found.extend(logins.iter().map(|(name, login)| {
             let mut found = self::found(reader.stack, name, login.secret.clone());
-            let since = login.since.map(|since| since.secs().to_string());
+            let since = login.not_before().map(|since| since.secs().to_string());
             let since = since.map(|since| (SINCE.to_owned(), since));
             found.attributes.extend(since);
             found

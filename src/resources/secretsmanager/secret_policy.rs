@@ -58,9 +58,9 @@ impl Resource for SecretPolicy {
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let reads = listed(reader).await?.into_iter().map(|name| async move {
+        let reads = listed(reader).await?.iter().map(|name| async move {
             let call = reader.aws.secrets.get_resource_policy();
-            let id = aws_name(reader.stack, &name);
+            let id = aws_name(reader.stack, name);
             let answer = call.secret_id(&id).send().await;
             let answer = answer.during("GetResourcePolicy", &id).unless(NOT_FOUND)?;
             Ok(answer.and_then(|answer| {
@@ -71,7 +71,11 @@ impl Resource for SecretPolicy {
                     secret: arn.clone(),
                     policy: policy::parse(&text),
                 };
-                Some(Found::owned(name, attributes([("id", &arn)]), value))
+                Some(Found::owned(
+                    name.clone(),
+                    attributes([("id", &arn)]),
+                    value,
+                ))
             }))
         });
         Ok(try_join_all(reads).await?.into_iter().flatten().collect())

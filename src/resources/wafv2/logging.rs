@@ -81,16 +81,16 @@ impl Resource for WebAclLogging {
     }
 
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let Some(acl) = web_acl::listed(reader).await?.and_then(|acl| acl.arn) else {
+        let Some(acl) = web_acl::listed(reader).await?.and_then(|acl| acl.arn()) else {
             return Ok(Vec::new());
         };
         let call = reader.aws.waf.get_logging_configuration();
-        let answer = call.resource_arn(&acl).send().await;
-        let answer = answer.during("GetLoggingConfiguration", &acl);
+        let answer = call.resource_arn(acl).send().await;
+        let answer = answer.during("GetLoggingConfiguration", acl);
         let found = answer.unless(&[NOT_FOUND])?;
         let found = found.and_then(|answer| answer.logging_configuration);
         Ok(found
-            .map(|logging| observed(&acl, logging))
+            .map(|logging| observed(acl, logging))
             .into_iter()
             .collect())
     }

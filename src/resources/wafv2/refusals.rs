@@ -163,6 +163,8 @@ fn duplicate(stack: &str) -> Script {
     Script::new()
         .refuse("CreateWebACL", 400, "WAFDuplicateItemException", DUPLICATE)
         .answer("ListWebACLs", json!({"WebACLs": [summary]}).to_string())
+        // It stands in front of nothing yet.
+        .answer("GET /restapis", "{}")
         .answer("GetWebACL", read("t1"))
         .answer("ListTagsForResource", tags(stack))
 }

@@ -5,6 +5,7 @@ use aws_sdk_wafv2::types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::association;
 use super::rule::Rule;
 use super::{NOT_FOUND, settled};
 use crate::aws::{During, Optional, Reader};
@@ -92,20 +93,19 @@ impl Resource for WebAcl {
             return Ok(Vec::new());
         };
         let waf = &reader.aws.waf;
-        let (id, arn) = (
-            summary.id.unwrap_or_default(),
-            summary.arn.unwrap_or_default(),
-        );
-        let name = summary.name.unwrap_or_default();
+        let text = |field: Option<&str>| field.unwrap_or_default().to_owned();
+        let (id, arn) = (text(summary.id()), text(summary.arn()));
+        let name = text(summary.name());
+        // Where it stands in front of a stage, it comes with the answer to what does.
         let acl = async {
-            waf.get_web_acl()
-                .name(&name)
-                .scope(WafScope::Regional)
-                .id(&id)
-                .send()
-                .await
-                .during("GetWebACL", &name)
-                .unless(&[NOT_FOUND])
+            let mut in_front = association::in_front(reader).await?.values();
+            if let Some(acl) = in_front.find(|acl| acl.arn == arn) {
+                return Ok(Some(acl.clone()));
+            }
+            let call = waf.get_web_acl().name(&name).scope(WafScope::Regional);
+            let answer = call.id(&id).send().await.during("GetWebACL", &name);
+            let answer = answer.unless(&[NOT_FOUND])?;
+            Ok(answer.and_then(|answer| answer.web_acl))
         };
         let tags = async {
             waf.list_tags_for_resource()
@@ -116,7 +116,7 @@ impl Resource for WebAcl {
                 .unless(&[NOT_FOUND])
         };
         let (acl, tags) = tokio::try_join!(acl, tags)?;
-        let Some(acl) = acl.and_then(|answer| answer.web_acl) else {
+        let Some(acl) = acl else {
             return Ok(Vec::new());
         };
         let tags: Tags = tags
@@ -298,7 +298,12 @@ fn waf_tags(cx: &Cx<'_>, tags: &Tags) -> Result<Vec<Tag>> {
 }
 
 /// The ACL with our name. WAF names a next page even behind the last one.
-pub(super) async fn listed(reader: &Reader<'_>) -> Result<Option<types::WebAclSummary>> {
+pub(super) async fn listed<'r>(reader: &'r Reader<'_>) -> Result<Option<&'r types::WebAclSummary>> {
+    let listed = reader.web_acl.get_or_try_init(|| list(reader)).await?;
+    Ok(listed.as_ref())
+}
+
+async fn list(reader: &Reader<'_>) -> Result<Option<types::WebAclSummary>> {
     let mut marker = None;
     loop {
         let page = reader
