@@ -155,6 +155,7 @@ impl Resource for WebAclAssociation {
         Ok(())
     }
 }
+
 /// The ACL in front of each of the API's stages, whole, by the stage's ARN. Asked once.
 pub(super) async fn in_front<'r>(reader: &'r Reader<'_>) -> Result<&'r BTreeMap<String, WebAcl>> {
     let of_stage = |stage: String| async move {
