@@ -191,12 +191,7 @@ mod tests {
         Request {
             second,
             ip_address,
-            method: "GET",
-            endpoint: "/",
-            status_code: 200,
-            response_size: 0,
-            response_time: None,
-            user_agent: "",
+            ..Request::PLAIN
         }
     }
 

@@ -70,12 +70,7 @@ mod tests {
             bursts.add(&Request {
                 second: minute * 60,
                 ip_address,
-                method: "GET",
-                endpoint: "/",
-                status_code: 200,
-                response_size: 0,
-                response_time: None,
-                user_agent: "",
+                ..Request::PLAIN
             });
         }
     }

@@ -70,13 +70,9 @@ mod tests {
     fn hours_and_rows_come_to_the_same() {
         let request = |second, endpoint| Request {
             second,
-            ip_address: "192.0.2.1",
-            method: "GET",
             endpoint,
-            status_code: 200,
-            response_size: 0,
             response_time: Some(1.5),
-            user_agent: "",
+            ..Request::PLAIN
         };
         let (mut rows, mut hours) = (
             OfEndpoint::new("/users/{id}", HOUR),

@@ -101,6 +101,21 @@ impl<'a> Request<'a> {
     }
 }
 
+#[cfg(test)]
+impl Request<'static> {
+    /// One of the most ordinary, for tests to change.
+    const PLAIN: Self = Request {
+        second: 0,
+        ip_address: "192.0.2.1",
+        method: "GET",
+        endpoint: "/",
+        status_code: 200,
+        response_size: 0,
+        response_time: None,
+        user_agent: "",
+    };
+}
+
 /// What something is called: most addresses and templates take no memory of their own.
 pub type Name = CompactString;
 /// By name. Names are chosen by callers, so where each is kept is not for them to foresee.

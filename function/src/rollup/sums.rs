@@ -200,13 +200,11 @@ mod tests {
     fn request(second: i64, endpoint: &str) -> Request<'_> {
         Request {
             second,
-            ip_address: "192.0.2.1",
-            method: "GET",
             endpoint,
             status_code: if endpoint == "/bad" { 500 } else { 200 },
             response_size: 10,
             response_time: Some(4.0),
-            user_agent: "",
+            ..Request::PLAIN
         }
     }
 

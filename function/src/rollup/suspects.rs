@@ -242,12 +242,10 @@ mod tests {
         Request {
             second,
             ip_address,
-            method: "GET",
             endpoint,
             status_code,
-            response_size: 0,
-            response_time: None,
             user_agent,
+            ..Request::PLAIN
         }
     }
 
