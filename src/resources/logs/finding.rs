@@ -1,5 +1,6 @@
 //! Finds log groups: by the names that they have, since that is what they are listed by.
 
+use aws_sdk_cloudwatchlogs::operation::describe_log_groups::builders::DescribeLogGroupsFluentBuilder;
 use aws_sdk_cloudwatchlogs::types::LogGroup as DescribedGroup;
 use futures::future::try_join_all;
 
@@ -23,37 +24,27 @@ pub async fn find(reader: &Reader<'_>) -> Result<Vec<Found<LogGroup>>> {
     Ok(found)
 }
 
+/// Every group that a call asks for, by a part of the name.
+async fn listed(call: DescribeLogGroupsFluentBuilder, part: String) -> Result<Vec<DescribedGroup>> {
+    let groups = call.into_paginator().items().send();
+    let groups = groups.collect::<Result<Vec<_>, _>>().await;
+    groups.during("DescribeLogGroups", part)
+}
+
 async fn with_prefix(reader: &Reader<'_>, prefix: String) -> Result<Vec<DescribedGroup>> {
-    reader
-        .aws
-        .logs
-        .describe_log_groups()
-        .log_group_name_prefix(&prefix)
-        .into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .during("DescribeLogGroups", prefix)
+    let call = reader.aws.logs.describe_log_groups();
+    listed(call.log_group_name_prefix(&prefix), prefix).await
 }
 
 /// The groups that have the stack's name in theirs. Asked once.
 async fn with_our_name<'r>(reader: &'r Reader<'_>) -> Result<&'r [DescribedGroup]> {
     let read = || async {
         let pattern = reader.stack.prefix();
-        reader
-            .aws
-            .logs
-            .describe_log_groups()
-            .log_group_name_pattern(&pattern)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .during("DescribeLogGroups", pattern)
+        let call = reader.aws.logs.describe_log_groups();
+        listed(call.log_group_name_pattern(&pattern), pattern).await
     };
-    Ok(reader.log_groups.get_or_try_init(read).await?)
+    let groups = reader.log_groups.get_or_try_init(read).await?;
+    Ok(groups)
 }
 
 /// Whether there is a group of this name, which has the stack's name in it.
