@@ -9,6 +9,7 @@ use foldhash::fast::{FixedState, RandomState};
 use serde::{Serialize, Serializer};
 use wyhash::WyHash;
 
+use super::data::likely_new;
 use super::{Data, Map, Name, Part, Request, Undecodable};
 
 /// Of more different addresses than this in an hour, or in a longer span that is over, only those
@@ -74,7 +75,7 @@ impl Addresses {
 
     /// Those with the most requests, the busiest first.
     pub fn busiest(&self, most: usize) -> Vec<(String, u64)> {
-        let mut counts: Vec<(u128, u64)> = self.requests.iter().map(|(n, c)| (*n, *c)).collect();
+        let mut counts = self.counts();
         // There may be many: only what is answered need be in order.
         cut(&mut counts, most);
         let others = self.others.iter().map(|(name, c)| (name.to_string(), *c));
@@ -86,6 +87,10 @@ impl Addresses {
         names.sort_by(|(name, a), (other, b)| b.cmp(a).then_with(|| name.cmp(other)));
         names.truncate(most);
         names
+    }
+
+    fn counts(&self) -> Vec<(u128, u64)> {
+        self.requests.iter().map(|(n, c)| (*n, *c)).collect()
     }
 
     fn insert_into(&self, all: &mut Estimator) {
@@ -130,7 +135,7 @@ fn cut(counts: &mut Vec<(u128, u64)>, most: usize) {
 /// In order, each less the one before it: most are a few bytes then.
 impl Serialize for Addresses {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut counts: Vec<(u128, u64)> = self.requests.iter().map(|(n, c)| (*n, *c)).collect();
+        let mut counts = self.counts();
         counts.sort_unstable();
         let mut last = 0;
         for (number, _) in &mut counts {
@@ -155,10 +160,8 @@ impl Part for Addresses {
     fn read(&mut self, mut data: Data<'_>) -> Result<(), Undecodable> {
         let mut number = 0;
         let counts: Vec<(u128, u64)> = data.field()?;
-        // Of those that follow, some are there already.
-        let is_first = self.requests.is_empty();
-        self.requests
-            .reserve(counts.len() / if is_first { 1 } else { 2 });
+        let new = likely_new(self.requests.len(), counts.len());
+        self.requests.reserve(new);
         for (further, requests) in counts {
             number += further;
             self.add_to(number, requests);

@@ -44,6 +44,12 @@ impl<'d> Data<'d> {
     }
 }
 
+/// By how much a map is likely to grow: of the entries that follow the first ones, some are there
+/// already.
+pub(super) fn likely_new(known: usize, entries: usize) -> usize {
+    if known == 0 { entries } else { entries / 2 }
+}
+
 struct Join<'m, V> {
     known: &'m mut Map<V>,
     merge: fn(&mut V, V),
@@ -65,13 +71,7 @@ impl<'d, V: Deserialize<'d>> Visitor<'d> for Join<'_, V> {
     }
 
     fn visit_map<A: MapAccess<'d>>(self, mut entries: A) -> Result<(), A::Error> {
-        // Of those that follow, some are there already.
-        let more = entries.size_hint().unwrap_or(0);
-        let new = if self.known.is_empty() {
-            more
-        } else {
-            more / 2
-        };
+        let new = likely_new(self.known.len(), entries.size_hint().unwrap_or(0));
         self.known.reserve(new.min(MOST_RESERVED));
         while let Some(name) = entries.next_key::<&'d str>()? {
             let value = entries.next_value()?;
