@@ -2,7 +2,8 @@
 //! first `up`, one with nothing to do, one with one change, and `down`.
 //!
 //! `cargo bench --workspace --bench engine`, on Linux, after `scripts/test` has installed the
-//! emulators; with `--profile dist` for a `wmctl` as it is built to be kept.
+//! emulators; with `--profile dist` for a `wmctl` as it is built to be kept, and with `-- --idle`
+//! for nothing but what changes nothing.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 #![allow(clippy::print_stdout)]
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use emulator::ministack;
 use project::{Project, Run, at};
-use support::copies::{Original, reset};
+use support::copies::{self, Original, reset};
 use support::proxy::{Call, Proxy};
 use support::wire;
 
@@ -52,10 +53,14 @@ struct Figures {
 }
 
 impl Scene<'_> {
+    /// On an account of its own.
     fn run(&self, delay: Duration) -> Figures {
+        self.run_on(&self.start.copy(), delay)
+    }
+
+    fn run_on(&self, copy: &copies::Copy<'_>, delay: Duration) -> Figures {
         let project = whole();
         (self.edit)(&project);
-        let copy = self.start.copy();
         let proxy = Proxy::new(copy.port, delay);
         let mut command = project.command(&[self.arguments, &at(&proxy.url)].concat());
         let (before, began) = (cpu(copy.process).unwrap(), Instant::now());
@@ -228,9 +233,12 @@ fn main() {
         );
         waves
     };
-    let runs: Vec<Figures> = (0..RUNS).map(|_| idle.run(DELAY)).collect();
+    // The same account for these and for the client below: an emulator is slow to answer at first.
+    let copy = built.copy();
+    let runs: Vec<Figures> = (0..RUNS).map(|_| idle.run_on(&copy, DELAY)).collect();
     row(&idle, &runs);
-    for scene in &others {
+    let only_idle = std::env::args().any(|argument| argument == "--idle");
+    for scene in others.iter().filter(|_| !only_idle) {
         // Where no call is delayed, what is not our own CPU is the emulator: at work, or letting a
         // function be pending for a while, as AWS does.
         let prompt = scene.run(Duration::ZERO);
@@ -248,7 +256,6 @@ fn main() {
     }
 
     let recorded = idle.run(LONG).calls;
-    let copy = built.copy();
     let floor = median((0..RUNS).map(|_| floor(&recorded, copy.port)));
     let wall = median(runs.iter().map(|run| run.wall));
     println!(
