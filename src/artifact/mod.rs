@@ -9,18 +9,43 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::{Architecture, Config};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::migrations::{self, Migration};
 use crate::resources::lambda::FUNCTIONS;
 
-/// One deployable zip.
+/// One deployable zip, as it is kept on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
-    pub zip: Vec<u8>,
+    pub path: PathBuf,
     /// Base64 of the zip's SHA-256, as Lambda's `CodeSha256` has it.
     pub code_sha256: String,
+}
+
+impl Artifact {
+    /// The zip at `path`, as it is now.
+    #[cfg(test)]
+    pub fn of(path: PathBuf) -> Result<Self> {
+        let zip = std::fs::read(&path).map_err(|error| cannot("read", &path, error))?;
+        let code_sha256 = package::code_sha256(&zip);
+        Ok(Self { path, code_sha256 })
+    }
+
+    /// The zip, where it is still the one that was built.
+    pub fn zip(&self) -> Result<Vec<u8>> {
+        let zip = std::fs::read(&self.path).map_err(|error| cannot("read", &self.path, error))?;
+        if package::code_sha256(&zip) == self.code_sha256 {
+            return Ok(zip);
+        }
+        let path = self.path.display();
+        let error = Error::failed(format!("{path} is not what was built; it is not published"));
+        Err(error.hint(format!(
+            "remove it and run the same command again: `rm {path}`"
+        )))
+    }
 }
 
 /// By function name: `chatbot` and `migrator`.
@@ -100,12 +125,9 @@ pub async fn artifacts(request: &Request<'_>, events: &Events) -> Result<Artifac
             .ok_or_else(|| Error::failed(format!("the function crate has no binary `{name}`")))?;
         let binary = std::fs::read(path).map_err(|error| cannot("read", path, error))?;
         binary::check(&binary, path, request.architecture(), request.native)?;
-        by_name.insert(
-            name.to_owned(),
-            package::zip(&binary, &request.database_ca)?,
-        );
+        by_name.insert(name, package::zip(&binary, &request.database_ca)?);
     }
-    keep(&store, &fingerprint, &by_name)?;
+    let by_name = keep(&store, fingerprint, &by_name)?;
     events.done("build", "compiled and packed", started.elapsed());
     Ok(Artifacts {
         by_name,
@@ -122,7 +144,7 @@ pub fn last(request: &Request<'_>) -> Result<Artifacts> {
             .into_iter()
             .map(|name| {
                 let artifact = Artifact {
-                    zip: Vec::new(),
+                    path: PathBuf::new(),
                     code_sha256: "(known after the build)".to_owned(),
                 };
                 (name.to_owned(), artifact)
@@ -136,36 +158,97 @@ pub fn last(request: &Request<'_>) -> Result<Artifacts> {
     })
 }
 
-const FINGERPRINT: &str = "sources.sha256";
-
-fn kept(store: &Path, fingerprint: &str) -> Option<BTreeMap<String, Artifact>> {
-    let last = std::fs::read_to_string(store.join(FINGERPRINT)).ok()?;
-    if last != fingerprint {
-        return None;
-    }
-    FUNCTIONS
-        .into_iter()
-        .map(|name| {
-            let zip = std::fs::read(store.join(format!("{name}.zip"))).ok()?;
-            Some((name.to_owned(), package::hashed(zip)))
-        })
-        .collect()
+/// What is written down of the last build.
+#[derive(Serialize, Deserialize)]
+struct Built {
+    /// The fingerprint of the sources.
+    sources: String,
+    code_sha256: BTreeMap<String, String>,
 }
 
-/// The fingerprint comes last: a killed run leaves none, or one that is true.
-fn keep(store: &Path, fingerprint: &str, by_name: &BTreeMap<String, Artifact>) -> Result<()> {
-    let stamp = store.join(FINGERPRINT);
+const BUILT: &str = "built.json";
+
+/// The zips of the last build, without reading them.
+fn kept(store: &Path, fingerprint: &str) -> Option<BTreeMap<String, Artifact>> {
+    let text = std::fs::read_to_string(store.join(BUILT)).ok()?;
+    let built: Built = serde_json::from_str(&text).ok()?;
+    let whole = built.code_sha256.keys().eq(FUNCTIONS) && built.sources == fingerprint;
+    let by_name = located(store, built.code_sha256);
+    (whole && by_name.values().all(|artifact| artifact.path.is_file())).then_some(by_name)
+}
+
+fn located(store: &Path, hashes: BTreeMap<String, String>) -> BTreeMap<String, Artifact> {
+    let artifacts = hashes.into_iter().map(|(name, code_sha256)| {
+        let path = store.join(format!("{name}.zip"));
+        (name, Artifact { path, code_sha256 })
+    });
+    artifacts.collect()
+}
+
+/// What was built is written down last: a killed run leaves nothing of it, or what is true.
+fn keep(
+    store: &Path,
+    sources: String,
+    zips: &BTreeMap<&str, Vec<u8>>,
+) -> Result<BTreeMap<String, Artifact>> {
     let write = |path: &Path, bytes: &[u8]| {
         std::fs::write(path, bytes).map_err(|error| cannot("write", path, error))
     };
     std::fs::create_dir_all(store).map_err(|error| cannot("create", store, error))?;
-    let _ = std::fs::remove_file(&stamp);
-    for (name, artifact) in by_name {
-        write(&store.join(format!("{name}.zip")), &artifact.zip)?;
+    let _ = std::fs::remove_file(store.join(BUILT));
+    let mut code_sha256 = BTreeMap::new();
+    for (name, zip) in zips {
+        write(&store.join(format!("{name}.zip")), zip)?;
+        code_sha256.insert((*name).to_owned(), package::code_sha256(zip));
     }
-    write(&stamp, fingerprint.as_bytes())
+    let built = Built {
+        sources,
+        code_sha256,
+    };
+    let json = serde_json::to_vec(&built)
+        .map_err(|error| Error::failed("cannot write down what was built").because(error))?;
+    write(&store.join(BUILT), &json)?;
+    Ok(located(store, built.code_sha256))
 }
 
 fn cannot(verb: &str, path: &Path, error: std::io::Error) -> Error {
     Error::environment(format!("cannot {verb} {}", path.display())).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zips() -> BTreeMap<&'static str, Vec<u8>> {
+        FUNCTIONS
+            .into_iter()
+            .map(|name| (name, name.into()))
+            .collect()
+    }
+
+    #[test]
+    fn the_last_build_is_kept_until_its_sources_change_or_a_zip_is_gone() {
+        let store = tempfile::tempdir().unwrap();
+        let built = keep(store.path(), "sources".to_owned(), &zips()).unwrap();
+        assert_eq!(kept(store.path(), "sources"), Some(built.clone()));
+        assert_eq!(built["chatbot"].zip().unwrap(), b"chatbot");
+        assert_eq!(kept(store.path(), "others"), None);
+        std::fs::remove_file(&built["chatbot"].path).unwrap();
+        assert_eq!(kept(store.path(), "sources"), None);
+    }
+
+    #[test]
+    fn a_zip_that_was_changed_since_is_not_published() {
+        let store = tempfile::tempdir().unwrap();
+        let built = keep(store.path(), "sources".to_owned(), &zips()).unwrap();
+        let artifact = &built["chatbot"];
+        std::fs::write(&artifact.path, "something else").unwrap();
+        let error = artifact.zip().unwrap_err();
+        let path = artifact.path.display();
+        assert_eq!(
+            error.message,
+            format!("{path} is not what was built; it is not published")
+        );
+        assert!(error.hints[0].ends_with(&format!("`rm {path}`")));
+    }
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::account::connect;
 use crate::lifecycle::{changes, runtime};
@@ -182,11 +185,25 @@ fn a_snapshot_was_taken(snapshots: &[(String, String)]) {
     assert_eq!(status, "available");
 }
 
-/// Where the last build of the chatbot is kept.
-fn zip_of(cloud: &Cloud) -> PathBuf {
-    let store = cloud.project.path().join(".wmctl/build");
-    let mut targets = std::fs::read_dir(store).unwrap();
-    targets.next().unwrap().unwrap().path().join("chatbot.zip")
+/// Where the last build is kept.
+fn store(cloud: &Cloud) -> PathBuf {
+    let builds = cloud.project.path().join(".wmctl/build");
+    let mut targets = std::fs::read_dir(builds).unwrap();
+    targets.next().unwrap().unwrap().path()
+}
+
+/// Makes this zip the chatbot that was built last; gives the one before.
+fn rebuilt(cloud: &Cloud, zip: &[u8]) -> Vec<u8> {
+    let (zip_file, built_file) = (
+        store(cloud).join("chatbot.zip"),
+        store(cloud).join("built.json"),
+    );
+    let mut built: Value = serde_json::from_slice(&std::fs::read(&built_file).unwrap()).unwrap();
+    built["code_sha256"]["chatbot"] = json!(STANDARD.encode(Sha256::digest(zip)));
+    std::fs::write(built_file, built.to_string()).unwrap();
+    let before = std::fs::read(&zip_file).unwrap();
+    std::fs::write(zip_file, zip).unwrap();
+    before
 }
 
 /// A program in the chatbot's place that starts and ends.
@@ -200,8 +217,7 @@ fn broken() -> Vec<u8> {
 
 fn a_version_that_fails_serves_nobody(cloud: &Cloud, caller: &Caller) {
     let before = live(cloud);
-    let good = std::fs::read(zip_of(cloud)).unwrap();
-    std::fs::write(zip_of(cloud), broken()).unwrap();
+    let good = rebuilt(cloud, &broken());
     let (failed, answered) = caller.during(|| cloud.run(&["up", "--local", "--yes"]));
     assert_eq!(failed.code, 1, "{}", failed.all());
     for text in ["failed its health check", "`live` stays where it was"] {
@@ -209,7 +225,7 @@ fn a_version_that_fails_serves_nobody(cloud: &Cloud, caller: &Caller) {
     }
     assert!(answered > 10, "{answered}");
     assert_eq!(live(cloud), before);
-    std::fs::write(zip_of(cloud), good).unwrap();
+    rebuilt(cloud, &good);
     cloud.run(&[&["up"], LOCAL].concat()).ok();
     assert_eq!(live(cloud), before);
 }

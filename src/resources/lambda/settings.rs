@@ -9,7 +9,6 @@ use aws_sdk_lambda::types::{
 
 use super::function::Function;
 use super::{once_idle, ready, settled};
-use crate::artifact::Artifact;
 use crate::aws::During;
 use crate::config::Architecture;
 use crate::error::{Error, Result};
@@ -17,7 +16,7 @@ use crate::resources::Cx;
 
 impl Function {
     pub(super) async fn make(&self, cx: &Cx<'_>) -> Result<CreateFunctionOutput> {
-        let artifact = artifact(cx)?;
+        let zip = zip(cx)?;
         let call = cx
             .aws
             .lambda
@@ -34,11 +33,7 @@ impl Function {
             .vpc_config(self.vpc_config())
             .tracing_config(self.tracing_config())
             .logging_config(self.logging_config())
-            .code(
-                FunctionCode::builder()
-                    .zip_file(Blob::new(artifact.zip.clone()))
-                    .build(),
-            )
+            .code(FunctionCode::builder().zip_file(zip).build())
             .set_tags(Some(self.all_tags().into_iter().collect()));
         settled(cx, "role, key and network to be usable", || async {
             call.clone().send().await.during("CreateFunction", cx.id)
@@ -100,14 +95,14 @@ impl Function {
     }
 
     pub(super) async fn upload(&self, cx: &Cx<'_>) -> Result<()> {
-        let artifact = artifact(cx)?;
+        let zip = zip(cx)?;
         let call = cx
             .aws
             .lambda
             .update_function_code()
             .function_name(&self.name)
             .architectures(architecture(self.architecture))
-            .zip_file(Blob::new(artifact.zip.clone()));
+            .zip_file(zip);
         settled(cx, "the last update to end", || async {
             call.clone()
                 .send()
@@ -164,11 +159,11 @@ impl Function {
     }
 }
 
-fn artifact<'a>(cx: &Cx<'a>) -> Result<&'a Artifact> {
-    cx.artifacts
-        .by_name
-        .get(&cx.id.name)
-        .ok_or_else(|| Error::failed(format!("{}: no zip was built for it", cx.id)))
+fn zip(cx: &Cx<'_>) -> Result<Blob> {
+    let artifact = cx.artifacts.by_name.get(&cx.id.name);
+    let artifact =
+        artifact.ok_or_else(|| Error::failed(format!("{}: no zip was built for it", cx.id)))?;
+    artifact.zip().map(Blob::new)
 }
 
 fn architecture(architecture: Architecture) -> LambdaArchitecture {

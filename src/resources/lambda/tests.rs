@@ -43,14 +43,9 @@ fn found(function: Function) -> Found<Function> {
 
 fn scene(id: &str, script: Script) -> Scene {
     let mut scene = Scene::new(id, script);
-    let artifact = Artifact {
-        zip: b"zip".to_vec(),
-        code_sha256: "sha".to_owned(),
-    };
-    scene
-        .artifacts
-        .by_name
-        .insert("chatbot".to_owned(), artifact);
+    let artifact = Artifact::of("Cargo.toml".into());
+    let by_name = &mut scene.artifacts.by_name;
+    by_name.insert("chatbot".to_owned(), artifact.unwrap());
     scene
 }
 
