@@ -1,15 +1,14 @@
 //! Addresses: who sent how many requests.
 
-use std::collections::HashMap;
 use std::hash::BuildHasher as _;
 use std::net::{IpAddr, Ipv6Addr};
 
 use cardinality_estimator::CardinalityEstimator;
-use foldhash::fast::{FixedState, RandomState};
+use foldhash::fast::FixedState;
 use serde::{Serialize, Serializer};
 use wyhash::WyHash;
 
-use super::data::likely_new;
+use super::tally::Tally;
 use super::{Data, Map, Name, Part, Request, Undecodable};
 
 /// Of more different addresses than this in an hour, or in a longer span that is over, only those
@@ -24,7 +23,7 @@ type Estimator = CardinalityEstimator<u128, WyHash, 15>;
 #[derive(Debug, Default)]
 pub struct Addresses {
     /// Requests by address, as IPv6 has it; IPv4 ones are mapped.
-    requests: HashMap<u128, u64, RandomState>,
+    requests: Tally,
     /// Of what is no address: rows may come from elsewhere.
     others: Map<u64>,
     /// All of them, once there were too many to keep each.
@@ -46,7 +45,7 @@ fn text(number: u128) -> String {
 impl Addresses {
     /// How many there are: exactly, or within 2 % where some of them were not counted apart.
     pub fn distinct(&self) -> u64 {
-        let kept = self.requests.len() + self.others.len();
+        let kept = self.requests.counts().len() + self.others.len();
         let count = match &self.all {
             None => kept,
             Some(all) => {
@@ -60,22 +59,23 @@ impl Addresses {
 
     /// How many requests came from one.
     pub fn of(&self, address: &str) -> u64 {
-        let requests = match number(address) {
-            Some(number) => self.requests.get(&number),
-            None => self.others.get(address),
-        };
-        requests.copied().unwrap_or(0)
+        match number(address) {
+            Some(number) => self.requests.of(number),
+            None => self.others.get(address).copied().unwrap_or(0),
+        }
     }
 
     /// How many addresses have so many requests or more.
     pub fn with_at_least(&self, requests: u64) -> usize {
-        let counts = self.requests.values().chain(self.others.values());
+        let counts = self.requests.counts();
+        let counts = counts.iter().map(|(_, count)| count);
+        let counts = counts.chain(self.others.values());
         counts.filter(|count| **count >= requests).count()
     }
 
     /// Those with the most requests, the busiest first.
     pub fn busiest(&self, most: usize) -> Vec<(String, u64)> {
-        let mut counts = self.counts();
+        let mut counts = self.requests.counts().into_owned();
         // There may be many: only what is answered need be in order.
         cut(&mut counts, most);
         let others = self.others.iter().map(|(name, c)| (name.to_string(), *c));
@@ -89,12 +89,8 @@ impl Addresses {
         names
     }
 
-    fn counts(&self) -> Vec<(u128, u64)> {
-        self.requests.iter().map(|(n, c)| (*n, *c)).collect()
-    }
-
     fn insert_into(&self, all: &mut Estimator) {
-        for number in self.requests.keys() {
+        for (number, _) in self.requests.counts().iter() {
             all.insert(number);
         }
         for name in self.others.keys() {
@@ -105,20 +101,17 @@ impl Addresses {
 
     /// Keeps so many addresses apart, and counts how many there were in all.
     fn keep(&mut self, most: usize) {
-        if self.requests.len() + self.others.len() <= most {
+        self.requests.settle();
+        if self.requests.counts().len() + self.others.len() <= most {
             return;
         }
         let mut all = self.all.take().unwrap_or_default();
         self.insert_into(&mut all);
         self.all = Some(all);
-        let mut counts: Vec<(u128, u64)> = self.requests.drain().collect();
+        let mut counts = self.requests.counts().into_owned();
         cut(&mut counts, most);
-        self.requests.extend(counts);
+        self.requests = counts.into_iter().collect();
         super::take_least(&mut self.others, most, |count| *count);
-    }
-
-    fn add_to(&mut self, number: u128, requests: u64) {
-        *self.requests.entry(number).or_default() += requests;
     }
 }
 
@@ -135,8 +128,7 @@ fn cut(counts: &mut Vec<(u128, u64)>, most: usize) {
 /// In order, each less the one before it: most are a few bytes then.
 impl Serialize for Addresses {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut counts = self.counts();
-        counts.sort_unstable();
+        let mut counts = self.requests.counts().into_owned();
         let mut last = 0;
         for (number, _) in &mut counts {
             (*number, last) = (*number - last, *number);
@@ -150,7 +142,7 @@ impl Part for Addresses {
 
     fn add(&mut self, request: &Request<'_>) {
         if let Some(number) = number(request.ip_address) {
-            self.add_to(number, 1);
+            self.requests.add(number, 1);
         } else {
             let name = Name::new(request.ip_address);
             *self.others.entry(name).or_default() += 1;
@@ -159,13 +151,10 @@ impl Part for Addresses {
 
     fn read(&mut self, mut data: Data<'_>) -> Result<(), Undecodable> {
         let mut number = 0;
-        let counts: Vec<(u128, u64)> = data.field()?;
-        let new = likely_new(self.requests.len(), counts.len());
-        self.requests.reserve(new);
-        for (further, requests) in counts {
+        data.each(|(further, requests): (u128, u64)| {
             number += further;
-            self.add_to(number, requests);
-        }
+            self.requests.add(number, requests);
+        })?;
         data.join(&mut self.others, |known, requests| *known += requests)?;
         match (&mut self.all, data.field()?) {
             (Some(all), Some(other)) => all.merge(&other),
@@ -173,6 +162,10 @@ impl Part for Addresses {
             (Some(_), None) => {}
         }
         Ok(())
+    }
+
+    fn settle(&mut self) {
+        self.requests.settle();
     }
 
     fn prune(&mut self) {
@@ -226,7 +219,7 @@ mod tests {
             }
         }
         day.compact(24);
-        let (found, kept) = (day.distinct(), day.requests.len());
+        let (found, kept) = (day.distinct(), day.requests.counts().len());
         assert!((9800..=10_200).contains(&found), "{found} is not 10,000");
         assert_eq!((kept, day.with_at_least(2)), (OF_LONGER, 1000));
     }
@@ -268,7 +261,7 @@ mod tests {
                 visit(&mut segment, 7, 60);
             }
             segment.prune();
-            assert!(segment.requests.len() <= OF_AN_HOUR);
+            assert!(segment.requests.counts().len() <= OF_AN_HOUR);
             let data = encode(&segment).unwrap();
             merged.read(Data::new(&data)).unwrap();
         }

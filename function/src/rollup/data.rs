@@ -1,11 +1,12 @@
 //! How the table holds a part: its fields, one after the other, without names.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use postcard::Deserializer;
 use postcard::de_flavors::Slice;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use super::{Map, Name, Part};
 
@@ -33,6 +34,15 @@ impl<'d> Data<'d> {
         T::deserialize(&mut self.0)
     }
 
+    /// The next field, a list: visits one element after the other, which never all exist at once.
+    pub fn each<T: Deserialize<'d>>(&mut self, visit: impl FnMut(T)) -> Result<(), Undecodable> {
+        let each = Each {
+            visit,
+            element: PhantomData,
+        };
+        each.deserialize(&mut self.0)
+    }
+
     /// The next field, a map: counts what it has counted. Nothing else reads as much, so it is
     /// not made into a map of its own first.
     pub fn join<V: Deserialize<'d>>(
@@ -46,8 +56,36 @@ impl<'d> Data<'d> {
 
 /// By how much a map is likely to grow: of the entries that follow the first ones, some are there
 /// already.
-pub(super) fn likely_new(known: usize, entries: usize) -> usize {
+fn likely_new(known: usize, entries: usize) -> usize {
     if known == 0 { entries } else { entries / 2 }
+}
+
+struct Each<T, F> {
+    visit: F,
+    element: PhantomData<T>,
+}
+
+impl<'d, T: Deserialize<'d>, F: FnMut(T)> DeserializeSeed<'d> for Each<T, F> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'d>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'d, T: Deserialize<'d>, F: FnMut(T)> Visitor<'d> for Each<T, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'d>>(mut self, mut elements: A) -> Result<(), A::Error> {
+        while let Some(element) = elements.next_element()? {
+            (self.visit)(element);
+        }
+        Ok(())
+    }
 }
 
 struct Join<'m, V> {

@@ -21,6 +21,7 @@ pub mod fold;
 mod latency;
 pub mod sums;
 pub mod suspects;
+mod tally;
 mod template;
 pub mod view;
 
@@ -133,6 +134,9 @@ pub trait Part: Default + Serialize {
 
     /// Counts what another one has counted, from how the table holds it: see [`encode`].
     fn read(&mut self, data: Data<'_>) -> Result<(), Undecodable>;
+
+    /// Called when everything that is asked for is counted.
+    fn settle(&mut self) {}
 
     /// Keeps a segment from growing with the number of attackers: what is least is summed up.
     fn prune(&mut self);

@@ -121,7 +121,11 @@ impl<'c> View<'c> {
                 part.add(request);
             }
         })
-        .await
+        .await?;
+        for part in parts {
+            part.settle();
+        }
+        Ok(())
     }
 
     /// Counts the rows of exactly one endpoint.
@@ -211,6 +215,7 @@ pub trait Counts: Send {
     fn has_longer(&self) -> bool;
     fn add(&mut self, request: &Request<'_>);
     fn read(&mut self, data: Data<'_>) -> Result<(), Undecodable>;
+    fn settle(&mut self);
 }
 
 impl<P: Part + Send> Counts for P {
@@ -228,6 +233,10 @@ impl<P: Part + Send> Counts for P {
 
     fn read(&mut self, data: Data<'_>) -> Result<(), Undecodable> {
         Part::read(self, data)
+    }
+
+    fn settle(&mut self) {
+        Part::settle(self);
     }
 }
 
