@@ -230,6 +230,9 @@ async fn sdk_config(access: &Access, calls: Arc<Calls>, events: &Events) -> SdkC
     loader.load().await
 }
 
+/// Bytes.
+const PAGE: usize = 4096;
+
 /// Asks an endpoint which emulator it is, by the page that each serves about itself.
 async fn detect(url: &str) -> Result<Emulator> {
     let base = url.trim_end_matches('/').to_owned();
@@ -238,6 +241,9 @@ async fn detect(url: &str) -> Result<Emulator> {
             .proxy(None)
             .timeout_global(Some(Duration::from_secs(5)))
             .http_status_as_error(false)
+            // The pages are small, and room for more takes time to clear.
+            .input_buffer_size(PAGE)
+            .output_buffer_size(PAGE)
             .build()
             .into();
         let serves = |path: &str| {
