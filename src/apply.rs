@@ -152,7 +152,7 @@ async fn work(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<
     let wanted = task
         .step
         .wanted
-        .as_ref()
+        .clone()
         .map(|value| resolve(value, &so_far));
     if let Some(value) = wanted.filter(is_resolved) {
         attributes.insert("revision".to_owned(), kind.revision(&value));
@@ -163,7 +163,7 @@ async fn work(site: &Site<'_>, task: &Task<'_>, known: &Mutex<Known>) -> Result<
 
 async fn make(kind: &dyn Kind, cx: &Cx<'_>, task: &Task<'_>, gaps: &Gaps) -> Result<Attributes> {
     let wanted = task.step.wanted.clone().unwrap_or_default();
-    let wanted = resolve(&wanted, cx.known);
+    let wanted = resolve(wanted, cx.known);
     if !is_resolved(&wanted) {
         return Err(Error::failed(format!(
             "{}: something that it refers to has no value",

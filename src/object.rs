@@ -103,8 +103,21 @@ impl Wanted {
 /// The objects that `value` refers to.
 pub fn references(value: &Value) -> BTreeSet<Id> {
     let mut needs = BTreeSet::new();
-    collect(value, &mut needs);
+    each_reference(value, &mut |reference| {
+        needs.insert(reference.id);
+    });
     needs
+}
+
+/// The objects of which `value` refers to this attribute.
+pub fn references_to(attribute: &str, value: &Value) -> BTreeSet<Id> {
+    let mut objects = BTreeSet::new();
+    each_reference(value, &mut |reference| {
+        if reference.attribute == attribute {
+            objects.insert(reference.id);
+        }
+    });
+    objects
 }
 
 /// An object as the account has it. `value` holds AWS's own ids.
@@ -121,15 +134,30 @@ pub struct Object {
 pub type Known = BTreeMap<Id, Attributes>;
 
 /// Replaces every reference in `value` whose attribute is known.
-pub fn resolve(value: &Value, known: &Known) -> Value {
+pub fn resolve(mut value: Value, known: &Known) -> Value {
+    resolve_within(&mut value, known);
+    value
+}
+
+/// Most of a value refers to nothing and stays where it is.
+fn resolve_within(value: &mut Value, known: &Known) {
     match value {
-        Value::String(text) => Value::String(resolve_text(text, known)),
-        Value::Array(items) => items.iter().map(|item| resolve(item, known)).collect(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| (resolve_text(name, known), resolve(value, known)))
-            .collect(),
-        other => other.clone(),
+        Value::String(text) if text.contains('$') => *text = resolve_text(text, known),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| resolve_within(item, known)),
+        Value::Object(fields) => {
+            fields
+                .values_mut()
+                .for_each(|value| resolve_within(value, known));
+            if fields.keys().any(|name| name.contains('$')) {
+                let named = std::mem::take(fields).into_iter();
+                *fields = named
+                    .map(|(name, value)| (resolve_text(&name, known), value))
+                    .collect();
+            }
+        }
+        _ => {}
     }
 }
 
@@ -187,24 +215,24 @@ pub fn canonical(value: &Value) -> Value {
     }
 }
 
-fn collect(value: &Value, needs: &mut BTreeSet<Id>) {
+fn each_reference(value: &Value, visit: &mut impl FnMut(Reference<'_>)) {
     match value {
-        Value::String(text) => collect_text(text, needs),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, needs)),
+        Value::String(text) => each_in_text(text, visit),
+        Value::Array(items) => items.iter().for_each(|item| each_reference(item, visit)),
         Value::Object(fields) => {
             for (name, value) in fields {
-                collect_text(name, needs);
-                collect(value, needs);
+                each_in_text(name, visit);
+                each_reference(value, visit);
             }
         }
         _ => {}
     }
 }
 
-fn collect_text(text: &str, needs: &mut BTreeSet<Id>) {
+fn each_in_text(text: &str, visit: &mut impl FnMut(Reference<'_>)) {
     let mut rest = text;
     while let Some((_, reference, after)) = next_reference(rest) {
-        needs.insert(reference.id);
+        visit(reference);
         rest = after;
     }
 }
@@ -219,7 +247,12 @@ struct Reference<'a> {
 /// IAM's own variables, `${aws:…}`, have no slash and are no references.
 fn next_reference(text: &str) -> Option<(&str, Reference<'_>, &str)> {
     let mut from = 0;
-    while let Some(start) = text[from..].find("${").map(|at| at + from) {
+    // A plan looks through everything, and a single character is found soonest.
+    while let Some(start) = text[from..].find('$').map(|at| at + from) {
+        from = start + 1;
+        if !text[from..].starts_with('{') {
+            continue;
+        }
         let end = start + text[start..].find('}')?;
         let inner = &text[start + 2..end];
         let (path, attribute) = inner.split_once('.').unwrap_or((inner, "id"));
@@ -238,7 +271,6 @@ fn next_reference(text: &str) -> Option<(&str, Reference<'_>, &str)> {
             };
             return Some((&text[..start], reference, &text[end + 1..]));
         }
-        from = start + 2;
     }
     None
 }
@@ -259,7 +291,7 @@ mod tests {
     fn references_resolve_to_attributes_and_unknown_ones_stay() {
         let value = json!({"vpc": "${vpc/main}", "arn": "x:${vpc/main.arn}:${subnet/a}", "n": 1});
         assert_eq!(
-            resolve(&value, &known()),
+            resolve(value, &known()),
             json!({"vpc": "vpc-1", "arn": "x:arn:vpc-1:${subnet/a}", "n": 1})
         );
     }

@@ -1,6 +1,10 @@
-//! Reads what the account has, for this stack: every kind at once.
+//! Reads what the account has, for this stack: every kind at once, on all processors.
 
-use futures::future::{join, join_all};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::join;
+use tokio::task::JoinSet;
 
 use crate::aws::{Aws, Reader};
 use crate::config::Config;
@@ -27,16 +31,18 @@ pub struct Observed {
 
 /// The stack's objects of all kinds. If reads fail, the first failure in the order of kinds.
 pub async fn observe(kinds: &Kinds, aws: &Aws, stack: &Stack, config: &Config) -> Result<Observed> {
-    let reader = Reader::new(aws, stack);
-    let reads = join_all(
-        kinds
-            .iter()
-            .map(|kind| join(kind.find(&reader), kind.existing(&reader, config))),
-    )
-    .await;
+    let (reader, config) = (Arc::new(Reader::new(aws, stack)), Arc::new(config.clone()));
+    let mut reads = JoinSet::new();
+    for (order, kind) in kinds.iter().enumerate() {
+        let (reader, config) = (Arc::clone(&reader), Arc::clone(&config));
+        reads.spawn(async move {
+            let read = join(kind.find(&reader), kind.existing(&reader, &config)).await;
+            (order, read)
+        });
+    }
+    let reads: BTreeMap<_, _> = reads.join_all().await.into_iter().collect();
     let mut observed = Observed::default();
-    for read in reads {
-        let (objects, existing) = read;
+    for (objects, existing) in reads.into_values() {
         observed.objects.extend(objects?);
         match existing {
             Ok(existing) => observed.existing.extend(existing),

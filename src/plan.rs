@@ -14,7 +14,7 @@ use self::planner::Planner;
 use crate::diff::Change;
 use crate::error::Result;
 use crate::gaps::Gaps;
-use crate::object::{Id, Ids, Known, Object, Wanted};
+use crate::object::{Id, Ids, Known, Object, Wanted, references_to};
 use crate::resources::{Kind, Kinds};
 
 /// The whole plan, in the order in which steps could run one after the other.
@@ -133,10 +133,14 @@ pub fn up(kinds: &Kinds, request: Request, found: Vec<Object>, gaps: &Gaps) -> R
     let mut planner = Planner::new(kinds, found, gaps);
     planner.adopt = request.adopt;
     planner.keep = request.keep;
+    let values = request.wanted.iter().map(|wanted| &wanted.value);
+    planner.hashed = values
+        .flat_map(|value| references_to("revision", value))
+        .collect();
     let ordered = in_order(request.wanted, &request.existing)?;
     planner.plan.known = request.existing;
-    for wanted in ordered {
-        planner.reach(wanted)?;
+    for (wanted, needs) in ordered {
+        planner.reach(wanted, needs)?;
     }
     strangers::refuse(&planner.strangers)?;
     planner.leave_out();

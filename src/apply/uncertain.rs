@@ -159,14 +159,10 @@ mod tests {
         fn wanted(&self, _: &Scope) -> Result<Vec<Wanted>> {
             Ok(Vec::new())
         }
-        fn existing<'a>(
-            &'a self,
-            _: &'a Reader<'a>,
-            _: &'a Config,
-        ) -> BoxFuture<'a, Result<Known>> {
+        fn existing<'a>(&'a self, _: &'a Reader, _: &'a Config) -> BoxFuture<'a, Result<Known>> {
             async { Ok(Known::new()) }.boxed()
         }
-        fn find<'a>(&'a self, _: &'a Reader<'a>) -> BoxFuture<'a, Result<Vec<Object>>> {
+        fn find<'a>(&'a self, _: &'a Reader) -> BoxFuture<'a, Result<Vec<Object>>> {
             self.say("find");
             let found = self.leaves.iter().map(|value| Object {
                 id: Id::new("vpc", "main"),

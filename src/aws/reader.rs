@@ -21,9 +21,9 @@ use crate::resources::{ec2, kms};
 use crate::stack::Stack;
 
 /// One observation of the account. Shared reads are made once in it.
-pub struct Reader<'a> {
-    pub aws: &'a Aws,
-    pub stack: &'a Stack,
+pub struct Reader {
+    pub aws: Aws,
+    pub stack: Stack,
     /// What the kinds of the network read together.
     pub network: ec2::Shared,
     pub gateway: Gateway,
@@ -67,11 +67,11 @@ pub struct RestApiId {
     pub api: types::RestApi,
 }
 
-impl<'a> Reader<'a> {
-    pub fn new(aws: &'a Aws, stack: &'a Stack) -> Self {
+impl Reader {
+    pub fn new(aws: &Aws, stack: &Stack) -> Self {
         Self {
-            aws,
-            stack,
+            aws: aws.clone(),
+            stack: stack.clone(),
             network: ec2::Shared::default(),
             gateway: Gateway::default(),
             rest_api: OnceCell::new(),

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::object::{Id, Known, Object, Wanted};
 use crate::observe::observe;
 use crate::permissions::{ALL, Grant, allow};
+use crate::resources::ec2::zones::zones;
 use crate::resources::lambda::schema::Schema;
 use crate::resources::secretsmanager::age;
 use crate::resources::{self, Resource, Scope};
@@ -72,12 +73,13 @@ impl Session {
 
     async fn look(&self, artifacts: impl Future<Output = Result<Artifacts>>) -> Result<View> {
         let contract = contract(&self.base, &self.config)?;
-        let (artifacts, observed, zones, facts) = tokio::try_join!(
-            artifacts,
+        // The calls are on their way while the sources are looked at.
+        let (observed, facts, artifacts) = tokio::try_join!(
             observe(&self.kinds, &self.aws, &self.stack, &self.config),
-            self.zones(),
             self.facts(),
+            artifacts,
         )?;
+        let zones = zones(&self.aws, &self.config, &observed.objects).await?;
         let scope = Scope {
             config: &self.config,
             stack: &self.stack,
@@ -155,39 +157,6 @@ impl Session {
                 None => error.hint("check [database] ca_file in infra.toml"),
             }
         })
-    }
-
-    async fn zones(&self) -> Result<Vec<String>> {
-        let answer = self
-            .aws
-            .ec2
-            .describe_availability_zones()
-            .send()
-            .await
-            .during("DescribeAvailabilityZones", &self.stack.region)?;
-        let mut zones: Vec<String> = answer
-            .availability_zones
-            .unwrap_or_default()
-            .into_iter()
-            // Local and wavelength zones have no Lambda and no RDS.
-            .filter(|zone| {
-                zone.zone_type
-                    .as_deref()
-                    .is_none_or(|kind| kind == "availability-zone")
-            })
-            .filter_map(|zone| zone.zone_name)
-            .collect();
-        zones.sort();
-        let wanted = usize::from(self.config.network.zones);
-        if zones.len() < wanted {
-            return Err(Error::usage(format!(
-                "[network] zones = {wanted}, and {} has {} availability zones",
-                self.stack.region,
-                zones.len()
-            ))
-            .hint("lower zones in infra.toml; nothing was changed"));
-        }
-        Ok(zones)
     }
 
     async fn facts(&self) -> Result<Facts> {

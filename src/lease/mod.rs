@@ -171,8 +171,8 @@ pub async fn unlock(aws: &Aws, stack: &Stack, holder: &Holder) -> Result<bool> {
 }
 
 /// Whether there is a lease, whoever holds it.
-pub async fn exists(reader: &Reader<'_>) -> Result<bool> {
-    is_listed(reader, &name(reader.stack)).await
+pub async fn exists(reader: &Reader) -> Result<bool> {
+    is_listed(reader, &name(&reader.stack)).await
 }
 
 /// Ends a lease that nobody stands behind any more: whoever changes something would take it over,

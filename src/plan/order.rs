@@ -5,23 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::{Error, Result};
 use crate::object::{Id, Known, Wanted};
 
-/// The same objects, each behind those that it refers to.
-pub(super) fn in_order(wanted: Vec<Wanted>, existing: &Known) -> Result<Vec<Wanted>> {
-    let mut waiting: BTreeMap<Id, Wanted> = wanted
-        .into_iter()
-        .map(|wanted| (wanted.id.clone(), wanted))
-        .collect();
-    let all: BTreeSet<Id> = waiting.keys().cloned().collect();
-    for wanted in waiting.values_mut() {
+/// The same objects, each behind those that it needs, and with them.
+pub(super) fn in_order(
+    wanted: Vec<Wanted>,
+    existing: &Known,
+) -> Result<Vec<(Wanted, BTreeSet<Id>)>> {
+    let all: BTreeSet<Id> = wanted.iter().map(|wanted| wanted.id.clone()).collect();
+    let mut waiting = BTreeMap::new();
+    for mut wanted in wanted {
         wanted.after.retain(|id| all.contains(id));
+        let needs = wanted.needs();
+        waiting.insert(wanted.id.clone(), (wanted, needs));
     }
-    let mut ordered: Vec<Wanted> = Vec::with_capacity(all.len());
+    let mut ordered = Vec::with_capacity(all.len());
     let mut placed: BTreeSet<Id> = existing.keys().cloned().collect();
     while !waiting.is_empty() {
         let ready: Vec<Id> = waiting
-            .values()
-            .filter(|wanted| wanted.needs().iter().all(|need| placed.contains(need)))
-            .map(|wanted| wanted.id.clone())
+            .iter()
+            .filter(|(_, (_, needs))| needs.iter().all(|need| placed.contains(need)))
+            .map(|(id, _)| id.clone())
             .collect();
         if ready.is_empty() {
             let stuck: Vec<String> = waiting.keys().map(Id::to_string).collect();

@@ -23,6 +23,8 @@ pub(super) struct Planner<'a> {
     pub(super) strangers: Vec<Stranger>,
     /// Objects whose old self goes: what refers to them has to follow.
     replaced: BTreeSet<Id>,
+    /// Objects that others follow by the hash of their content.
+    pub(super) hashed: BTreeSet<Id>,
     pub(super) plan: Plan,
 }
 
@@ -40,6 +42,7 @@ impl<'a> Planner<'a> {
             keep: BTreeMap::new(),
             strangers: Vec::new(),
             replaced: BTreeSet::new(),
+            hashed: BTreeSet::new(),
             plan: Plan::default(),
         }
     }
@@ -47,7 +50,8 @@ impl<'a> Planner<'a> {
     pub(super) fn push(&mut self, step: Step, known: Option<Attributes>) {
         let mut known = known.unwrap_or_default();
         // Known before anything is done, where nothing that it hashes is still to come.
-        if let Some(value) = step.wanted.as_ref().filter(|value| is_resolved(value))
+        if self.hashed.contains(&step.id)
+            && let Some(value) = step.wanted.as_ref().filter(|value| is_resolved(value))
             && let Some(kind) = self.kinds.get(&step.id.kind)
         {
             known.insert("revision".to_owned(), kind.revision(value));
@@ -59,9 +63,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Plans one wanted object; everything that it needs has been planned.
-    pub(super) fn reach(&mut self, wanted: Wanted) -> Result<()> {
-        let needs = wanted.needs();
-        let value = resolve(&wanted.value, &self.plan.known);
+    pub(super) fn reach(&mut self, wanted: Wanted, needs: BTreeSet<Id>) -> Result<()> {
+        let value = resolve(wanted.value, &self.plan.known);
         let Some((object, mut changes)) = self.current(&wanted.id, &value)? else {
             self.push(
                 Step {

@@ -175,14 +175,14 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Objects of this kind that infra.toml names and somebody else keeps, by logical name: the
     /// stack refers to them, and never changes or deletes them. What does not fit is refused here.
     fn existing(
-        _reader: &Reader<'_>,
+        _reader: &Reader,
         _config: &Config,
     ) -> impl Future<Output = Result<Vec<(String, Attributes)>>> + Send {
         async { Ok(Vec::new()) }
     }
 
     /// The objects of this kind that the stack has, with as few calls as there can be.
-    fn find(reader: &Reader<'_>) -> impl Future<Output = Result<Vec<Found<Self>>>> + Send;
+    fn find(reader: &Reader) -> impl Future<Output = Result<Vec<Found<Self>>>> + Send;
 
     fn on_change(_field: &str) -> OnChange {
         OnChange::InPlace
@@ -221,10 +221,10 @@ pub trait Kind: Send + Sync {
     fn wanted(&self, scope: &Scope) -> Result<Vec<Wanted>>;
     fn existing<'a>(
         &'a self,
-        reader: &'a Reader<'a>,
+        reader: &'a Reader,
         config: &'a Config,
     ) -> BoxFuture<'a, Result<Known>>;
-    fn find<'a>(&'a self, reader: &'a Reader<'a>) -> BoxFuture<'a, Result<Vec<Object>>>;
+    fn find<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Object>>>;
     fn create<'a>(&'a self, cx: &'a Cx<'a>, value: Value) -> BoxFuture<'a, Result<Attributes>>;
     fn update<'a>(
         &'a self,
@@ -298,7 +298,7 @@ impl<R: Resource> Kind for Typed<R> {
 
     fn existing<'a>(
         &'a self,
-        reader: &'a Reader<'a>,
+        reader: &'a Reader,
         config: &'a Config,
     ) -> BoxFuture<'a, Result<Known>> {
         async move {
@@ -310,7 +310,7 @@ impl<R: Resource> Kind for Typed<R> {
         .boxed()
     }
 
-    fn find<'a>(&'a self, reader: &'a Reader<'a>) -> BoxFuture<'a, Result<Vec<Object>>> {
+    fn find<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Object>>> {
         async move {
             R::find(reader)
                 .await?
@@ -371,11 +371,11 @@ fn typed_found<R: Resource>(found: Object) -> Result<Found<R>> {
 }
 
 /// The kinds by name.
-pub struct Kinds(BTreeMap<&'static str, Box<dyn Kind>>);
+pub struct Kinds(BTreeMap<&'static str, &'static dyn Kind>);
 
 impl Kinds {
-    pub fn get(&self, name: &str) -> Option<&dyn Kind> {
-        self.0.get(name).map(AsRef::as_ref)
+    pub fn get(&self, name: &str) -> Option<&'static dyn Kind> {
+        self.0.get(name).copied()
     }
 
     /// But for those that a cloud does not have.
@@ -385,8 +385,8 @@ impl Kinds {
         self
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &dyn Kind> {
-        self.0.values().map(AsRef::as_ref)
+    pub fn iter(&self) -> impl Iterator<Item = &'static dyn Kind> {
+        self.0.values().copied()
     }
 }
 
@@ -394,8 +394,8 @@ macro_rules! kinds {
     ($($resource:ty),* $(,)?) => {
         /// Every kind there is.
         pub fn all() -> Kinds {
-            let mut kinds: BTreeMap<&'static str, Box<dyn Kind>> = BTreeMap::new();
-            $(kinds.insert(<$resource>::KIND, Box::new(Typed::<$resource>(PhantomData)));)*
+            let mut kinds: BTreeMap<&'static str, &'static dyn Kind> = BTreeMap::new();
+            $(kinds.insert(<$resource>::KIND, &Typed::<$resource>(PhantomData));)*
             Kinds(kinds)
         }
     };

@@ -63,9 +63,9 @@ impl Resource for ApiAccount {
 
     /// Found where it matters to this stack: with an API of ours, or with a role of ours that no
     /// other API uses.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let (role, api) = tokio::try_join!(current(reader.aws, "the account"), reader.rest_api())?;
-        let ours = our_role(reader.stack);
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
+        let (role, api) = tokio::try_join!(current(&reader.aws, "the account"), reader.rest_api())?;
+        let ours = our_role(&reader.stack);
         let matters = match &role {
             None => false,
             Some(_) if api.is_some() => true,
@@ -147,7 +147,7 @@ async fn current(aws: &Aws, object: impl std::fmt::Display) -> Result<Option<Str
 }
 
 /// Whether the region has an API that is not this stack's.
-async fn has_others(reader: &Reader<'_>) -> Result<bool> {
+async fn has_others(reader: &Reader) -> Result<bool> {
     let apis = reader.rest_apis().await?.iter();
     let mut tags = apis.map(|api| -> Tags { sorted(api.tags.clone()) });
     Ok(tags.any(|tags| !reader.stack.owns(&tags)))

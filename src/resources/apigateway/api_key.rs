@@ -58,7 +58,7 @@ impl Resource for ApiKey {
         .collect()
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let all = versions(reader).await?.values();
         Ok(all.filter_map(|key| found(reader, key)).collect())
     }
@@ -106,10 +106,10 @@ impl Resource for ApiKey {
     }
 }
 
-fn found(reader: &Reader<'_>, key: &Versions) -> Option<Found<ApiKey>> {
+fn found(reader: &Reader, key: &Versions) -> Option<Found<ApiKey>> {
     let current = key.current();
     let shown = current.or_else(|| key.all.last())?;
-    let named = versions::parse(reader.stack, &shown.aws_name);
+    let named = versions::parse(&reader.stack, &shown.aws_name);
     let ids = key.all.iter().map(|version| version.id.as_str());
     let ids: Vec<&str> = ids.collect();
     let ids = ids.join(" ");

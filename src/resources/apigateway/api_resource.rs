@@ -53,7 +53,7 @@ impl Resource for ApiResource {
         )]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let Some(api) = reader.rest_api().await? else {
             return Ok(Vec::new());
         };

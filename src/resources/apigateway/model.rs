@@ -45,7 +45,7 @@ impl Resource for Model {
         )]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let Some(api) = reader.rest_api().await? else {
             return Ok(Vec::new());
         };

@@ -39,7 +39,7 @@ pub(super) async fn resources(
 
 /// The same of the stack's API.
 pub(super) async fn our_resources<'r>(
-    reader: &'r Reader<'_>,
+    reader: &'r Reader,
     api: &str,
 ) -> Result<&'r [types::Resource]> {
     let read = || resources(&reader.aws.apigateway, api, api);
@@ -49,7 +49,7 @@ pub(super) async fn our_resources<'r>(
 
 /// The API's stages by logical name: the one there is, or of several the one tagged so, is `main`.
 pub(super) async fn stages<'r>(
-    reader: &'r Reader<'_>,
+    reader: &'r Reader,
     api: &str,
 ) -> Result<Vec<(String, &'r types::Stage)>> {
     let read = || async {
@@ -68,7 +68,7 @@ pub(super) async fn stages<'r>(
 }
 
 /// The ARNs of the API's stages.
-pub(in crate::resources) async fn stage_arns(reader: &Reader<'_>) -> Result<Vec<String>> {
+pub(in crate::resources) async fn stage_arns(reader: &Reader) -> Result<Vec<String>> {
     let Some(api) = reader.rest_api().await? else {
         return Ok(Vec::new());
     };
@@ -76,7 +76,7 @@ pub(in crate::resources) async fn stage_arns(reader: &Reader<'_>) -> Result<Vec<
         .await?
         .into_iter()
         .filter_map(|(_, stage)| stage.stage_name.as_deref())
-        .map(|stage| arn(reader.stack, &stage_path(&api.id, stage)))
+        .map(|stage| arn(&reader.stack, &stage_path(&api.id, stage)))
         .collect())
 }
 
@@ -102,9 +102,7 @@ pub(super) struct Claim {
 }
 
 /// The usage plans that carry the stack's tags or its name.
-pub(super) async fn plans<'r>(
-    reader: &'r Reader<'_>,
-) -> Result<Vec<(Claim, &'r types::UsagePlan)>> {
+pub(super) async fn plans(reader: &Reader) -> Result<Vec<(Claim, &types::UsagePlan)>> {
     let read = || async {
         let call = reader.aws.apigateway.get_usage_plans().limit(500);
         let pages = call.into_paginator().items().send();
@@ -115,7 +113,7 @@ pub(super) async fn plans<'r>(
     let ours = plans.iter().filter_map(|plan| {
         let named = plan.name.as_deref() == Some(&reader.stack.prefix());
         let named = named.then(|| "main".to_owned());
-        let claim = claim(reader.stack, &sorted(plan.tags.clone()), named)?;
+        let claim = claim(&reader.stack, &sorted(plan.tags.clone()), named)?;
         Some((claim, plan))
     });
     Ok(ours.collect())
@@ -123,9 +121,9 @@ pub(super) async fn plans<'r>(
 
 /// The account's API keys by id, without their values. All of them: one that was renamed is still
 /// ours by its tags.
-pub(super) async fn keys<'r>(
-    reader: &'r Reader<'_>,
-) -> Result<BTreeMap<&'r str, (Option<Claim>, &'r types::ApiKey)>> {
+pub(super) async fn keys(
+    reader: &Reader,
+) -> Result<BTreeMap<&str, (Option<Claim>, &types::ApiKey)>> {
     let read = || async {
         let call = reader.aws.apigateway.get_api_keys();
         let call = call.include_values(false).limit(500);
@@ -135,10 +133,10 @@ pub(super) async fn keys<'r>(
     };
     let keys = reader.gateway.keys.get_or_try_init(read).await?;
     let by_id = keys.iter().filter_map(|key| {
-        let named = parse(reader.stack, key.name.as_deref().unwrap_or_default());
+        let named = parse(&reader.stack, key.name.as_deref().unwrap_or_default());
         let named = named.map(|(name, ..)| name);
         let tags = sorted(key.tags.clone());
-        let claim = claim(reader.stack, &tags, named.map(str::to_owned));
+        let claim = claim(&reader.stack, &tags, named.map(str::to_owned));
         Some((key.id.as_deref()?, (claim, key)))
     });
     Ok(by_id.collect())
@@ -146,9 +144,7 @@ pub(super) async fn keys<'r>(
 
 /// The keys' ids in each of the stack's plans. The answers hold the keys' values: nothing but the
 /// ids is taken from them.
-pub(crate) async fn plan_keys<'r>(
-    reader: &'r Reader<'_>,
-) -> Result<&'r BTreeMap<String, Vec<String>>> {
+pub(crate) async fn plan_keys(reader: &Reader) -> Result<&BTreeMap<String, Vec<String>>> {
     let of_plan = |plan: String| async move {
         let call = reader.aws.apigateway.get_usage_plan_keys();
         let pages = call.usage_plan_id(&plan).limit(500).into_paginator();

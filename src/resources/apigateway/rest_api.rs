@@ -88,15 +88,15 @@ impl Resource for RestApi {
         )]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         if let Some(ours) = reader.rest_api().await? {
-            return Ok(vec![Self::read(reader.stack, &ours.api, true)]);
+            return Ok(vec![Self::read(&reader.stack, &ours.api, true)]);
         }
         let apis = reader.rest_apis().await?.iter();
         let prefix = reader.stack.prefix();
         Ok(apis
             .filter(|api| api.name.as_deref() == Some(&prefix))
-            .map(|api| Self::read(reader.stack, api, false))
+            .map(|api| Self::read(&reader.stack, api, false))
             .collect())
     }
 

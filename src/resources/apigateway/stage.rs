@@ -115,7 +115,7 @@ impl Resource for Stage {
         )]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let Some(api) = reader.rest_api().await? else {
             return Ok(Vec::new());
         };
@@ -123,8 +123,8 @@ impl Resource for Stage {
             .await?
             .into_iter()
             .map(|(name, stage)| {
-                let stage = Self::read(reader.stack, &api.id, stage.clone());
-                Found::owned(name, stage.attributes(reader.stack), stage)
+                let stage = Self::read(&reader.stack, &api.id, stage.clone());
+                Found::owned(name, stage.attributes(&reader.stack), stage)
             })
             .collect())
     }

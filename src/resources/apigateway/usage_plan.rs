@@ -87,7 +87,7 @@ impl Resource for UsagePlan {
         )]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         Ok(plans(reader)
             .await?
             .into_iter()
@@ -95,7 +95,7 @@ impl Resource for UsagePlan {
                 name: claim.name,
                 owned: claim.owned,
                 attributes: attributes([("id", plan.id.as_deref().unwrap_or_default())]),
-                value: Self::read(reader.stack, plan.clone()),
+                value: Self::read(&reader.stack, plan.clone()),
             })
             .collect())
     }

@@ -55,7 +55,7 @@ impl Resource for UsagePlanKey {
     }
 
     /// A key of another name is one too many. One that is no key any more is passed over.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let (keys, versions, plans) =
             tokio::try_join!(keys(reader), versions(reader), plan_keys(reader))?;
         let mut found = Vec::new();

@@ -171,13 +171,13 @@ pub enum Depth {
 }
 
 /// The stack's keys by name, read once for all who ask.
-pub async fn versions<'r>(reader: &'r Reader<'_>) -> Result<&'r BTreeMap<String, Versions>> {
+pub async fn versions(reader: &Reader) -> Result<&BTreeMap<String, Versions>> {
     let read = || read(reader, Depth::Enough);
     reader.gateway.versions.get_or_try_init(read).await
 }
 
 /// The stack's keys by name, as they are now.
-pub async fn read(reader: &Reader<'_>, depth: Depth) -> Result<BTreeMap<String, Versions>> {
+pub async fn read(reader: &Reader, depth: Depth) -> Result<BTreeMap<String, Versions>> {
     let mut by_name: BTreeMap<String, Versions> = BTreeMap::new();
     for (id, (claim, key)) in keys(reader).await? {
         let Some(claim) = claim else { continue };
@@ -188,7 +188,7 @@ pub async fn read(reader: &Reader<'_>, depth: Depth) -> Result<BTreeMap<String, 
             versions.owned = true;
         }
         if claim.owned == versions.owned {
-            versions.all.push(version(reader.stack, id, &claim, key));
+            versions.all.push(version(&reader.stack, id, &claim, key));
         }
     }
     let deep = by_name.iter_mut().filter(|(_, versions)| {

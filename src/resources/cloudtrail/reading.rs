@@ -10,11 +10,11 @@ use crate::object::attributes;
 use crate::resources::Found;
 use crate::stack::Tags;
 
-pub async fn trail(reader: &Reader<'_>) -> Result<Option<Found<Trail>>> {
+pub async fn trail(reader: &Reader) -> Result<Option<Found<Trail>>> {
     let (client, stack, arn) = (
         &reader.aws.cloudtrail,
-        reader.stack,
-        trail_arn(reader.stack),
+        &reader.stack,
+        trail_arn(&reader.stack),
     );
     let call = client.get_trail().name(&arn);
     let trail = call.send().await.during("GetTrail", &arn);

@@ -152,7 +152,7 @@ impl Resource for Trail {
         vec![("main".to_owned(), trail)]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         Ok(reading::trail(reader).await?.into_iter().collect())
     }
 

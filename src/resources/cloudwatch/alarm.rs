@@ -69,7 +69,7 @@ impl Resource for Alarm {
     }
 
     /// Another stack's prefix may begin with ours, so the tags decide whose an alarm is.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let mut pages = reader
             .aws
             .cloudwatch
@@ -171,10 +171,10 @@ impl Alarm {
     }
 }
 
-async fn found(reader: &Reader<'_>, alarm: MetricAlarm) -> Result<Found<Alarm>> {
+async fn found(reader: &Reader, alarm: MetricAlarm) -> Result<Found<Alarm>> {
     let name = alarm.alarm_name.clone().unwrap_or_default();
     let arn = alarm.alarm_arn.clone().unwrap_or_default();
-    let tags = tags(reader.aws, &arn).await?;
+    let tags = tags(&reader.aws, &arn).await?;
     Ok(Found {
         name: reader.stack.logical(&name).unwrap_or_default().to_owned(),
         attributes: attributes([("id", &name), ("arn", &arn)]),

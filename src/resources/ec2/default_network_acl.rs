@@ -55,7 +55,7 @@ impl Resource for DefaultNetworkAcl {
         existing::own(scope, vec![("main".to_owned(), own)])
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let acls = network_acls(reader).await?.iter();
         Ok(acls
             .filter_map(|acl| {

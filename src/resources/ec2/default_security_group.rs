@@ -66,7 +66,7 @@ impl Resource for DefaultSecurityGroup {
         existing::own(scope, vec![("main".to_owned(), own)])
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let groups = security_groups(reader).await?;
         Ok(groups
             .iter()

@@ -22,7 +22,7 @@ pub fn own<R>(scope: &Scope, objects: Vec<(String, R)>) -> Vec<(String, R)> {
 }
 
 /// The VPC, where infra.toml names one.
-pub async fn vpc(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+pub async fn vpc(reader: &Reader, config: &Config) -> Result<Vec<(String, Attributes)>> {
     let Some(id) = config.network.vpc_id.as_deref() else {
         return Ok(Vec::new());
     };
@@ -37,7 +37,7 @@ pub async fn vpc(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, At
         ));
     };
     not_ours(reader, "vpc_id", id, found.tags.as_deref())?;
-    if vpc::dns(reader.aws, id).await? != (true, true) {
+    if vpc::dns(&reader.aws, id).await? != (true, true) {
         let says = format!("{id} resolves no names of endpoints");
         return Err(
             unfit("vpc_id", &says).hint("turn on both its DNS support and its DNS hostnames")
@@ -47,7 +47,7 @@ pub async fn vpc(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, At
 }
 
 /// The subnets in the order of infra.toml, each with its zone.
-pub async fn subnets(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+pub async fn subnets(reader: &Reader, config: &Config) -> Result<Vec<(String, Attributes)>> {
     let network = &config.network;
     let Some(vpc) = network.vpc_id.as_deref() else {
         return Ok(Vec::new());
@@ -91,7 +91,7 @@ pub async fn subnets(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String
 }
 
 /// What carries the stack's tags would be taken for something to delete.
-fn not_ours(reader: &Reader<'_>, key: &str, id: &str, tags: Option<&[Tag]>) -> Result<()> {
+fn not_ours(reader: &Reader, key: &str, id: &str, tags: Option<&[Tag]>) -> Result<()> {
     if reader.stack.owns(&tags_of(tags)) {
         let says = format!("{id} is this stack's own");
         return Err(unfit(key, &says).hint("remove vpc_id and subnet_ids: it is used without them"));
@@ -103,8 +103,8 @@ fn unfit(key: &str, says: &str) -> Error {
     Error::usage(format!("[network] {key}: {says}")).hint("nothing was changed")
 }
 
-fn place(reader: &Reader<'_>) -> String {
-    let stack = reader.stack;
+fn place(reader: &Reader) -> String {
+    let stack = &reader.stack;
     format!("account {} in {}", stack.account, stack.region)
 }
 

@@ -76,9 +76,9 @@ impl Resource for FlowLog {
         existing::own(scope, vec![("main".to_owned(), own)])
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let call = reader.aws.ec2.describe_flow_logs();
-        let call = call.set_filter(Some(owned_by(reader.stack)));
+        let call = call.set_filter(Some(owned_by(&reader.stack)));
         let pages = call.into_paginator().items().send();
         let logs = pages.collect::<Result<Vec<_>, _>>().await;
         let logs = logs.during("DescribeFlowLogs", "the account")?.into_iter();
@@ -151,7 +151,7 @@ impl Resource for FlowLog {
     }
 }
 
-fn found(reader: &Reader<'_>, log: Ec2FlowLog) -> Option<Found<FlowLog>> {
+fn found(reader: &Reader, log: Ec2FlowLog) -> Option<Found<FlowLog>> {
     let traffic = log.traffic_type.as_ref();
     let (id, tags) = (log.flow_log_id.as_deref(), log.tags.as_deref());
     owned(reader, id, tags, |tags| FlowLog {

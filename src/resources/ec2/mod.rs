@@ -17,6 +17,7 @@ pub mod subnet;
 mod tests;
 pub mod vpc;
 pub mod vpc_endpoint;
+pub mod zones;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -139,13 +140,13 @@ fn owned_name(stack: &Stack, tags: &Tags, kind: &str) -> Option<String> {
 
 /// A described object, where it is this stack's and of this kind; `value` gets the tags that count.
 fn owned<R: Resource>(
-    reader: &Reader<'_>,
+    reader: &Reader,
     aws_id: Option<&str>,
     tags: Option<&[Tag]>,
     value: impl FnOnce(Tags) -> R,
 ) -> Option<Found<R>> {
     let tags = tags_of(tags);
-    let name = owned_name(reader.stack, &tags, R::KIND)?;
+    let name = owned_name(&reader.stack, &tags, R::KIND)?;
     let attributes = attributes([("id", aws_id.unwrap_or_default())]);
     Some(Found::owned(
         name,
@@ -195,10 +196,10 @@ pub struct Shared {
 }
 
 /// The stack's VPCs: more than one while a new one takes over.
-async fn vpcs<'r>(reader: &'r Reader<'_>) -> Result<&'r [Vpc]> {
+async fn vpcs(reader: &Reader) -> Result<&[Vpc]> {
     let vpcs = reader.network.vpcs.get_or_try_init(|| async {
         let call = reader.aws.ec2.describe_vpcs();
-        let call = call.set_filters(Some(owned_by(reader.stack)));
+        let call = call.set_filters(Some(owned_by(&reader.stack)));
         let pages = call.into_paginator().items().send();
         let vpcs = pages.collect::<Result<Vec<_>, _>>().await;
         vpcs.during("DescribeVpcs", "the account")
@@ -207,10 +208,10 @@ async fn vpcs<'r>(reader: &'r Reader<'_>) -> Result<&'r [Vpc]> {
 }
 
 /// The stack's network ACLs.
-async fn network_acls<'r>(reader: &'r Reader<'_>) -> Result<&'r [NetworkAcl]> {
+async fn network_acls(reader: &Reader) -> Result<&[NetworkAcl]> {
     let acls = reader.network.acls.get_or_try_init(|| async {
         let call = reader.aws.ec2.describe_network_acls();
-        let call = call.set_filters(Some(owned_by(reader.stack)));
+        let call = call.set_filters(Some(owned_by(&reader.stack)));
         let pages = call.into_paginator().items().send();
         let acls = pages.collect::<Result<Vec<_>, _>>().await;
         acls.during("DescribeNetworkAcls", "the account")
@@ -219,7 +220,7 @@ async fn network_acls<'r>(reader: &'r Reader<'_>) -> Result<&'r [NetworkAcl]> {
 }
 
 /// The security groups with the names that ours have, whosever they are, and all default groups.
-async fn security_groups<'r>(reader: &'r Reader<'_>) -> Result<&'r [SecurityGroup]> {
+async fn security_groups(reader: &Reader) -> Result<&[SecurityGroup]> {
     let groups = reader.network.groups.get_or_try_init(|| async {
         let names = security_group::NAMES.map(|name| reader.stack.name(name));
         let names = Filter::builder()

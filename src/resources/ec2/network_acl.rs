@@ -90,7 +90,7 @@ impl Resource for NetworkAcl {
         existing::own(scope, vec![("private".to_owned(), acl)])
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let acls = network_acls(reader).await?.iter();
         Ok(acls
             .filter_map(|acl| {

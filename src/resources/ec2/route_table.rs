@@ -87,12 +87,12 @@ impl Resource for RouteTable {
         existing::own(scope, vec![("private".to_owned(), own)])
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let tables = reader
             .aws
             .ec2
             .describe_route_tables()
-            .set_filters(Some(owned_by(reader.stack)))
+            .set_filters(Some(owned_by(&reader.stack)))
             .into_paginator()
             .items()
             .send()
@@ -166,7 +166,7 @@ impl Resource for RouteTable {
     }
 }
 
-fn found(reader: &Reader<'_>, table: Ec2RouteTable) -> Option<Found<RouteTable>> {
+fn found(reader: &Reader, table: Ec2RouteTable) -> Option<Found<RouteTable>> {
     let associations = table.associations.unwrap_or_default();
     let routes = table.routes.unwrap_or_default();
     let (id, tags) = (table.route_table_id.as_deref(), table.tags.as_deref());

@@ -72,7 +72,7 @@ impl Resource for SecurityGroup {
             .collect()
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let groups = ours(reader)
             .await?
             .into_iter()
@@ -148,11 +148,11 @@ impl Resource for SecurityGroup {
 
 /// The groups with our names, by logical name, and whether they carry our tags. Names are unique
 /// in a VPC: in others they are in nobody's way.
-pub(super) async fn ours<'r>(reader: &'r Reader<'_>) -> Result<Vec<(String, bool, &'r Ec2Group)>> {
+pub(super) async fn ours(reader: &Reader) -> Result<Vec<(String, bool, &Ec2Group)>> {
     let (groups, vpcs) = tokio::try_join!(security_groups(reader), vpcs(reader))?;
     let ours = groups.iter().filter_map(|group| {
         let tags = tags_of(group.tags.as_deref());
-        if let Some(name) = owned_name(reader.stack, &tags, SecurityGroup::KIND) {
+        if let Some(name) = owned_name(&reader.stack, &tags, SecurityGroup::KIND) {
             return Some((name, true, group));
         }
         let name = reader.stack.logical(group.group_name.as_deref()?)?;

@@ -105,7 +105,7 @@ impl Resource for SecurityGroupRules {
 
     /// A group without rules has an empty set of them, which is found too: wanted rules are then
     /// an update, and the group's end has nothing left to undo.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let groups = ours(reader).await?.into_iter();
         // Until a group is ours, its rules are not: the plan shows them once it has been adopted.
         let owned = groups.filter(|(_, owned, _)| *owned);

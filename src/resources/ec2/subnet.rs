@@ -105,16 +105,16 @@ impl Resource for Subnet {
         existing::own(scope, own)
     }
 
-    async fn existing(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+    async fn existing(reader: &Reader, config: &Config) -> Result<Vec<(String, Attributes)>> {
         existing::subnets(reader, config).await
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let subnets = reader
             .aws
             .ec2
             .describe_subnets()
-            .set_filters(Some(owned_by(reader.stack)))
+            .set_filters(Some(owned_by(&reader.stack)))
             .into_paginator()
             .items()
             .send()
@@ -197,7 +197,7 @@ impl Resource for Subnet {
     }
 }
 
-fn found(reader: &Reader<'_>, subnet: Ec2Subnet) -> Option<Found<Subnet>> {
+fn found(reader: &Reader, subnet: Ec2Subnet) -> Option<Found<Subnet>> {
     let (id, tags) = (subnet.subnet_id.as_deref(), subnet.tags.as_deref());
     owned(reader, id, tags, |tags| Subnet {
         vpc: subnet.vpc_id.unwrap_or_default(),

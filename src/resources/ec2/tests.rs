@@ -53,7 +53,7 @@ fn account(toml: &str, age: &str) -> Vec<Object> {
     let objects = wanted.iter().map(|wanted| Object {
         id: wanted.id.clone(),
         attributes: known[&wanted.id].clone(),
-        value: resolve(&wanted.value, &known),
+        value: resolve(wanted.value.clone(), &known),
         owned: true,
     });
     objects.collect()

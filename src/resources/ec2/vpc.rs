@@ -55,19 +55,19 @@ impl Resource for Vpc {
         existing::own(scope, vec![("main".to_owned(), own)])
     }
 
-    async fn existing(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+    async fn existing(reader: &Reader, config: &Config) -> Result<Vec<(String, Attributes)>> {
         existing::vpc(reader, config).await
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let mut found = Vec::new();
         for vpc in vpcs(reader).await? {
             let id = vpc.vpc_id.as_deref().unwrap_or_default();
             let tags = tags_of(vpc.tags.as_deref());
-            let Some(name) = owned_name(reader.stack, &tags, Self::KIND) else {
+            let Some(name) = owned_name(&reader.stack, &tags, Self::KIND) else {
                 continue;
             };
-            let (dns_support, dns_hostnames) = dns(reader.aws, id).await?;
+            let (dns_support, dns_hostnames) = dns(&reader.aws, id).await?;
             found.push(Found::owned(
                 name,
                 attributes([("id", id)]),

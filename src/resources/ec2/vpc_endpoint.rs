@@ -84,12 +84,12 @@ impl Resource for VpcEndpoint {
         )]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let endpoints = reader
             .aws
             .ec2
             .describe_vpc_endpoints()
-            .set_filters(Some(owned_by(reader.stack)))
+            .set_filters(Some(owned_by(&reader.stack)))
             .into_paginator()
             .items()
             .send()
@@ -236,7 +236,7 @@ fn own_secrets(stack: &Stack) -> Value {
     ])
 }
 
-fn found(reader: &Reader<'_>, endpoint: Ec2Endpoint) -> Option<Found<VpcEndpoint>> {
+fn found(reader: &Reader, endpoint: Ec2Endpoint) -> Option<Found<VpcEndpoint>> {
     let state = state(&endpoint);
     let groups = endpoint.groups.unwrap_or_default();
     let (id, tags) = (

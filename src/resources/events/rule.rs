@@ -87,7 +87,7 @@ impl Resource for EventRule {
     }
 
     /// Another stack's prefix may begin with ours, so the tags decide whose a rule is.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let mut rules = Vec::new();
         let mut next = None;
         loop {
@@ -185,7 +185,7 @@ impl EventRule {
 }
 
 /// The rule with its targets and tags; `None` where it has gone since it was listed.
-async fn read(reader: &Reader<'_>, rule: types::Rule) -> Result<Option<Found<EventRule>>> {
+async fn read(reader: &Reader, rule: types::Rule) -> Result<Option<Found<EventRule>>> {
     let name = rule.name.unwrap_or_default();
     let arn = rule.arn.unwrap_or_default();
     let tags = async {

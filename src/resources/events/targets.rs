@@ -71,10 +71,7 @@ impl Target {
 }
 
 /// The rule's targets by id; `None` where there is no such rule.
-pub(super) async fn list(
-    reader: &Reader<'_>,
-    rule: &str,
-) -> Result<Option<BTreeMap<String, Target>>> {
+pub(super) async fn list(reader: &Reader, rule: &str) -> Result<Option<BTreeMap<String, Target>>> {
     let mut targets = BTreeMap::new();
     let mut next = None;
     loop {

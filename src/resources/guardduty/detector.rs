@@ -90,7 +90,7 @@ impl Resource for Detector {
     }
 
     /// Whoever asks for a detector has to be let look for one.
-    async fn existing(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+    async fn existing(reader: &Reader, config: &Config) -> Result<Vec<(String, Attributes)>> {
         if config.audit.guardduty {
             found(reader).await.map_err(|error| {
                 error.hint("or do without: `guardduty = false` in [audit] of infra.toml")
@@ -100,7 +100,7 @@ impl Resource for Detector {
     }
 
     /// Whoever does not ask for one need not be: GuardDuty is out of many an operator's reach.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         Ok(found(reader).await.map(<[_]>::to_vec).unwrap_or_default())
     }
 
@@ -196,13 +196,13 @@ fn features(stack: &Stack) -> &'static [&'static str] {
     }
 }
 
-async fn found<'r>(reader: &'r Reader<'_>) -> Result<&'r [Found<Detector>]> {
+async fn found(reader: &Reader) -> Result<&[Found<Detector>]> {
     let look = || look(reader);
     let found = reader.detectors.get_or_try_init(look).await?;
     Ok(found)
 }
 
-async fn look(reader: &Reader<'_>) -> Result<Vec<Found<Detector>>> {
+async fn look(reader: &Reader) -> Result<Vec<Found<Detector>>> {
     let client = &reader.aws.guardduty;
     let list = client.list_detectors().send().await;
     let list = list.during("ListDetectors", "the account")?;
@@ -210,7 +210,7 @@ async fn look(reader: &Reader<'_>) -> Result<Vec<Found<Detector>>> {
     try_join_all(reads.map(|id| async move {
         let call = client.get_detector().detector_id(&id);
         let detector = call.send().await.during("GetDetector", &id)?;
-        Ok(observed(reader.stack, &id, detector))
+        Ok(observed(&reader.stack, &id, detector))
     }))
     .await
 }

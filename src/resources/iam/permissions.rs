@@ -325,7 +325,7 @@ mod tests {
         known.insert(Id::new("vpc", "main"), attributes([("id", "vpc-1")]));
         for (_, role) in sample::wanted::<Role>("", &[]) {
             for document in role.policies.values().chain([&role.trust]) {
-                let resolved = resolve(document, &known);
+                let resolved = resolve(document.clone(), &known);
                 assert_eq!(policy::parse(&resolved.to_string()), resolved);
             }
         }

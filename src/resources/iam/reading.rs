@@ -17,7 +17,7 @@ use crate::stack::Stack;
 const PAGE: i32 = 1000;
 
 /// The stack's roles, and those of others that have the names of ours.
-pub async fn roles(reader: &Reader<'_>) -> Result<Vec<Found<Role>>> {
+pub async fn roles(reader: &Reader) -> Result<Vec<Found<Role>>> {
     let mut pages = reader
         .aws
         .iam
@@ -32,7 +32,7 @@ pub async fn roles(reader: &Reader<'_>) -> Result<Vec<Found<Role>>> {
         let roles = page.role_detail_list.unwrap_or_default();
         let ours = roles
             .into_iter()
-            .filter_map(|role| observed(reader.stack, role));
+            .filter_map(|role| observed(&reader.stack, role));
         found.extend(ours);
     }
     Ok(found)

@@ -133,7 +133,7 @@ impl Resource for Role {
         roles
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         reading::roles(reader).await
     }
 

@@ -38,8 +38,8 @@ impl Resource for Alias {
 
     /// An alias takes no tags. It is ours where the key behind it is, and where we have a key
     /// that should be behind it: then somebody has moved it.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let (keys, stack) = (keys(reader).await?, reader.stack);
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
+        let (keys, stack) = (keys(reader).await?, &reader.stack);
         let alias = keys.behind_alias.clone().map(|key| Found {
             name: "main".to_owned(),
             attributes: attributes([("id", &alias_name(stack))]),

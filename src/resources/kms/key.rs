@@ -102,7 +102,7 @@ impl Resource for Key {
 
     /// `down` takes the alias first. So a key that waits for its deletion with no alias left is
     /// gone, until [`Self::create`] takes it back; with an alias it is somebody else's deed.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let keys = keys(reader).await?;
         let in_use = keys.behind_alias.is_some();
         let held = keys.held.iter().filter(|key| in_use || !key.is_going());
@@ -249,7 +249,7 @@ async fn left_behind(cx: &Cx<'_>) -> Result<Option<Held>> {
 }
 
 /// A key has no name but its alias, so whatever is behind ours would be the stack's key.
-fn found(reader: &Reader<'_>, key: &Held) -> Option<Found<Key>> {
+fn found(reader: &Reader, key: &Held) -> Option<Found<Key>> {
     let owned = reader.stack.owns(&key.tags);
     let name = match reader.stack.owned_id(&key.tags) {
         Some(id) if id.kind == Key::KIND => id.name,

@@ -51,8 +51,8 @@ impl Held {
 /// In most runs the alias leads to the only key of the stack. Where it does not, every key's tags
 /// are read: a run may have ended between a key and its alias, and a key that is overlooked is a
 /// database that cannot be read.
-pub(super) async fn keys<'r>(reader: &'r Reader<'_>) -> Result<&'r Keys> {
-    let (aws, stack) = (reader.aws, reader.stack);
+pub(super) async fn keys(reader: &Reader) -> Result<&Keys> {
+    let (aws, stack) = (&reader.aws, &reader.stack);
     let read = || async {
         let Some(metadata) = describe(aws, &alias_name(stack)).await? else {
             let held = search(aws, stack).await?;

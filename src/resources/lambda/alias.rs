@@ -90,7 +90,7 @@ impl Resource for FunctionAlias {
         }
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let aliases = try_join_all(FUNCTIONS.map(|name| read(reader, name))).await?;
         Ok(aliases.into_iter().flatten().collect())
     }
@@ -223,7 +223,7 @@ fn by_arn(arn: &str) -> Attributes {
     attributes([("id", arn), ("arn", arn)])
 }
 
-async fn read(reader: &Reader<'_>, name: &str) -> Result<Option<Found<FunctionAlias>>> {
+async fn read(reader: &Reader, name: &str) -> Result<Option<Found<FunctionAlias>>> {
     let (ours, alias) = tokio::try_join!(is_ours(reader, name), described(reader, name))?;
     let Some(alias) = alias.filter(|_| ours) else {
         return Ok(None);
@@ -255,7 +255,7 @@ async fn read(reader: &Reader<'_>, name: &str) -> Result<Option<Found<FunctionAl
 }
 
 /// What Lambda says of the aliases, asked once: versions are told by them, too.
-async fn described<'a>(reader: &'a Reader<'_>, name: &str) -> Result<Option<&'a GetAliasOutput>> {
+async fn described<'r>(reader: &'r Reader, name: &str) -> Result<Option<&'r GetAliasOutput>> {
     let describe = |name| async move {
         let function = reader.stack.name(name);
         let call = reader.aws.lambda.get_alias();
@@ -271,7 +271,7 @@ async fn described<'a>(reader: &'a Reader<'_>, name: &str) -> Result<Option<&'a 
 }
 
 /// The version that the alias of this function is at.
-pub(super) async fn live(reader: &Reader<'_>, name: &str) -> Result<Option<String>> {
+pub(super) async fn live(reader: &Reader, name: &str) -> Result<Option<String>> {
     let alias = described(reader, name).await?;
     Ok(alias.and_then(|alias| alias.function_version.clone()))
 }

@@ -25,9 +25,9 @@ fn unsigned(value: Option<i32>) -> u32 {
 
 /// What Lambda says of the functions, asked once: their children and the schema's trace hang on
 /// the same answers.
-pub(super) async fn described<'a>(
-    reader: &'a Reader<'_>,
-) -> Result<&'a BTreeMap<&'static str, GetFunctionOutput>> {
+pub(super) async fn described(
+    reader: &Reader,
+) -> Result<&BTreeMap<&'static str, GetFunctionOutput>> {
     let describe = |name| async move {
         let aws_name = reader.stack.name(name);
         let call = reader.aws.lambda.get_function().function_name(&aws_name);
@@ -52,13 +52,13 @@ pub(super) fn tags_of(function: &GetFunctionOutput) -> Tags {
 
 /// Whether the function with this logical name is the stack's. What hangs on one that only has
 /// the name is not ours to change or delete.
-pub(super) async fn is_ours(reader: &Reader<'_>, name: &str) -> Result<bool> {
+pub(super) async fn is_ours(reader: &Reader, name: &str) -> Result<bool> {
     let function = described(reader).await?.get(name);
     Ok(function.is_some_and(|function| reader.stack.owns(&tags_of(function))))
 }
 
 /// The function with this logical name.
-pub(super) async fn read(reader: &Reader<'_>, name: &str) -> Result<Option<Found<Function>>> {
+pub(super) async fn read(reader: &Reader, name: &str) -> Result<Option<Found<Function>>> {
     let aws_name = reader.stack.name(name);
     let (functions, urls) =
         tokio::try_join!(described(reader), url::qualifiers(reader, &aws_name))?;

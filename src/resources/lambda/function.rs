@@ -159,7 +159,7 @@ impl Resource for Function {
             .collect()
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let functions = try_join_all(FUNCTIONS.map(|name| read(reader, name))).await?;
         Ok(functions.into_iter().flatten().collect())
     }

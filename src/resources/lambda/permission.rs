@@ -98,7 +98,7 @@ impl Resource for FunctionPermission {
         vec![super::alias::id(function)]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let places = FUNCTIONS
             .into_iter()
             .flat_map(|name| [(name, None), (name, Some(LIVE))]);
@@ -170,7 +170,7 @@ impl FunctionPermission {
 }
 
 async fn read(
-    reader: &Reader<'_>,
+    reader: &Reader,
     name: &str,
     qualifier: Option<&str>,
 ) -> Result<Vec<Found<FunctionPermission>>> {

@@ -33,7 +33,7 @@ impl Version {
 }
 
 /// The chatbot's versions, the newest first.
-pub async fn versions(reader: &Reader<'_>) -> Result<Vec<Version>> {
+pub async fn versions(reader: &Reader) -> Result<Vec<Version>> {
     let found = version::read(reader, "chatbot").await?;
     let live = live(reader, "chatbot").await?;
     let versions = found.iter();

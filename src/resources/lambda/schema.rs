@@ -102,7 +102,7 @@ impl Resource for Schema {
         ]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let Some(function) = described(reader).await?.get("migrator") else {
             return Ok(Vec::new());
         };

@@ -9,7 +9,7 @@ use crate::resources::Cx;
 const LATEST: &str = "$LATEST";
 
 /// What a function has URLs for: `$LATEST`, or an alias.
-pub(super) async fn qualifiers(reader: &Reader<'_>, function: &str) -> Result<Vec<String>> {
+pub(super) async fn qualifiers(reader: &Reader, function: &str) -> Result<Vec<String>> {
     // moto does not list them.
     if reader.aws.emulator == Some(Emulator::Moto) {
         return Ok(Vec::new());

@@ -65,7 +65,7 @@ impl Resource for FunctionVersion {
             .collect()
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let versions = try_join_all(FUNCTIONS.map(|name| read(reader, name))).await?;
         Ok(versions.into_iter().flatten().collect())
     }
@@ -145,7 +145,7 @@ async fn touch(cx: &Cx<'_>, function: &str, description: &str) -> Result<()> {
 
 /// The versions of the function with this logical name: the newest first, but for the one that
 /// serves, which is never so old that it goes.
-pub(super) async fn read(reader: &Reader<'_>, name: &str) -> Result<Vec<Found<FunctionVersion>>> {
+pub(super) async fn read(reader: &Reader, name: &str) -> Result<Vec<Found<FunctionVersion>>> {
     let function = reader.stack.name(name);
     let call = reader.aws.lambda.list_versions_by_function();
     let pages = call

@@ -12,7 +12,7 @@ use crate::resources::{Found, Resource};
 use crate::stack::{Stack, Tags};
 
 /// The stack's groups, and others' that have the names of ours.
-pub async fn find(reader: &Reader<'_>) -> Result<Vec<Found<LogGroup>>> {
+pub async fn find(reader: &Reader) -> Result<Vec<Found<LogGroup>>> {
     let (named, execution) = tokio::try_join!(named_groups(reader), execution_groups(reader))?;
     let groups = named.into_iter().chain(execution);
     let mut found: Vec<_> = try_join_all(groups.map(|group| read(reader, group)))
@@ -31,13 +31,13 @@ async fn listed(call: DescribeLogGroupsFluentBuilder, part: String) -> Result<Ve
     groups.during("DescribeLogGroups", part)
 }
 
-async fn with_prefix(reader: &Reader<'_>, prefix: String) -> Result<Vec<DescribedGroup>> {
+async fn with_prefix(reader: &Reader, prefix: String) -> Result<Vec<DescribedGroup>> {
     let call = reader.aws.logs.describe_log_groups();
     listed(call.log_group_name_prefix(&prefix), prefix).await
 }
 
 /// The groups that have the stack's name in theirs. Asked once.
-async fn with_our_name<'r>(reader: &'r Reader<'_>) -> Result<&'r [DescribedGroup]> {
+async fn with_our_name(reader: &Reader) -> Result<&[DescribedGroup]> {
     let read = || async {
         let pattern = reader.stack.prefix();
         let call = reader.aws.logs.describe_log_groups();
@@ -48,7 +48,7 @@ async fn with_our_name<'r>(reader: &'r Reader<'_>) -> Result<&'r [DescribedGroup
 }
 
 /// Whether there is a group of this name, which has the stack's name in it.
-pub async fn is_listed(reader: &Reader<'_>, name: &str) -> Result<bool> {
+pub async fn is_listed(reader: &Reader, name: &str) -> Result<bool> {
     let groups = with_our_name(reader).await?;
     Ok(groups
         .iter()
@@ -56,8 +56,8 @@ pub async fn is_listed(reader: &Reader<'_>, name: &str) -> Result<bool> {
 }
 
 /// The groups whose names follow from the stack's, by the part that they share.
-async fn named_groups(reader: &Reader<'_>) -> Result<Vec<DescribedGroup>> {
-    let stack = reader.stack;
+async fn named_groups(reader: &Reader) -> Result<Vec<DescribedGroup>> {
+    let stack = &reader.stack;
     let functions = function_group(stack, "");
     let named = with_our_name(reader).await?.iter().filter(|group| {
         let name = group.log_group_name.as_deref().unwrap_or_default();
@@ -68,7 +68,7 @@ async fn named_groups(reader: &Reader<'_>) -> Result<Vec<DescribedGroup>> {
 
 /// The groups of the stack's API. Where that is gone, one that it left behind is among those
 /// under a key, which API Gateway does not use of itself.
-async fn execution_groups(reader: &Reader<'_>) -> Result<Vec<DescribedGroup>> {
+async fn execution_groups(reader: &Reader) -> Result<Vec<DescribedGroup>> {
     if let Some(api) = reader.rest_api().await? {
         return with_prefix(reader, format!("{EXECUTION}{}/", api.id)).await;
     }
@@ -77,8 +77,8 @@ async fn execution_groups(reader: &Reader<'_>) -> Result<Vec<DescribedGroup>> {
     Ok(groups)
 }
 
-async fn read(reader: &Reader<'_>, group: DescribedGroup) -> Result<Option<Found<LogGroup>>> {
-    let stack = reader.stack;
+async fn read(reader: &Reader, group: DescribedGroup) -> Result<Option<Found<LogGroup>>> {
+    let stack = &reader.stack;
     let name = group.log_group_name.unwrap_or_default();
     let arn = group.arn.unwrap_or_default();
     let call = reader.aws.logs.list_tags_for_resource();
@@ -125,8 +125,8 @@ fn logical(stack: &Stack, name: &str) -> Option<&'static str> {
 
 /// What a group without our tags is to us. One that API Gateway made for our API is ours, since
 /// nobody else can have a use for it.
-async fn unowned(reader: &Reader<'_>, name: &str) -> Result<Option<(String, bool)>> {
-    if let Some(logical) = logical(reader.stack, name) {
+async fn unowned(reader: &Reader, name: &str) -> Result<Option<(String, bool)>> {
+    if let Some(logical) = logical(&reader.stack, name) {
         return Ok(Some((logical.to_owned(), false)));
     }
     let api = reader.rest_api().await?;

@@ -107,7 +107,7 @@ impl Resource for LogGroup {
             .collect()
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         finding::find(reader).await
     }
 

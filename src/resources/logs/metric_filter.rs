@@ -106,9 +106,9 @@ impl Resource for MetricFilter {
     }
 
     /// A filter has no tags: it is ours by its name, in a group of ours.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let groups = [trail_group, access_group].map(|group| async move {
-            let group = group(reader.stack);
+            let group = group(&reader.stack);
             let call = reader.aws.logs.describe_metric_filters();
             let call = call.log_group_name(&group);
             let call = call.filter_name_prefix(reader.stack.name(""));
@@ -116,7 +116,7 @@ impl Resource for MetricFilter {
             let filters = pages.collect::<std::result::Result<Vec<_>, _>>().await;
             let filters = filters.during("DescribeMetricFilters", &group);
             let filters = filters.unless(NOT_FOUND)?.unwrap_or_default().into_iter();
-            let found = filters.filter_map(|filter| found(reader.stack, &group, filter));
+            let found = filters.filter_map(|filter| found(&reader.stack, &group, filter));
             Ok::<_, Error>(found.collect::<Vec<_>>())
         });
         Ok(try_join_all(groups).await?.into_iter().flatten().collect())

@@ -17,13 +17,13 @@ use crate::stack::{TAG_ENVIRONMENT, TAG_ID, TAG_STACK};
 
 /// The instance that `[database] instance` names, as `db-instance/main`.
 pub(super) async fn existing(
-    reader: &Reader<'_>,
+    reader: &Reader,
     config: &Config,
 ) -> Result<Vec<(String, Attributes)>> {
     let Some(name) = &config.database.instance else {
         return Ok(Vec::new());
     };
-    let instance = describe(reader.aws, name).await?;
+    let instance = describe(&reader.aws, name).await?;
     let instance = instance.ok_or_else(|| unfit(name, "there is none of this name"))?;
     let port = usable(config, name, &instance)?;
     let groups: Vec<String> = instance
@@ -49,7 +49,7 @@ pub(super) async fn existing(
     for remark in remarks.into_iter().flatten() {
         reader.note(remark);
     }
-    let mut attributes = found(reader.stack, &instance).attributes;
+    let mut attributes = found(&reader.stack, &instance).attributes;
     attributes.insert("security_group".to_owned(), group);
     Ok(vec![("main".to_owned(), attributes)])
 }
@@ -81,20 +81,17 @@ fn usable(config: &Config, name: &str, instance: &DbInstance) -> Result<i32> {
 }
 
 /// What is set in the instance's parameter group; the family's own values are not known.
-async fn parameters(
-    reader: &Reader<'_>,
-    instance: &DbInstance,
-) -> Result<BTreeMap<String, String>> {
+async fn parameters(reader: &Reader, instance: &DbInstance) -> Result<BTreeMap<String, String>> {
     let group = instance.db_parameter_groups().first();
     match group.and_then(|group| group.db_parameter_group_name()) {
         // Nobody sets anything in a default group.
-        Some(group) if !group.starts_with("default.") => set_in(reader.aws, group).await,
+        Some(group) if !group.starts_with("default.") => set_in(&reader.aws, group).await,
         _ => Ok(BTreeMap::new()),
     }
 }
 
-fn our_group(reader: &Reader<'_>) -> Vec<Filter> {
-    let stack = reader.stack;
+fn our_group(reader: &Reader) -> Vec<Filter> {
+    let stack = &reader.stack;
     let id = Id::new("security-group", "function").to_string();
     [
         (TAG_STACK, stack.name.as_str()),
@@ -110,7 +107,7 @@ fn our_group(reader: &Reader<'_>) -> Vec<Filter> {
 }
 
 async fn security_groups(
-    reader: &Reader<'_>,
+    reader: &Reader,
     ids: Option<Vec<String>>,
     filters: Vec<Filter>,
 ) -> Result<Vec<SecurityGroup>> {
@@ -167,7 +164,7 @@ fn elsewhere(name: &str, instance: &DbInstance, ours: Option<&SecurityGroup>) ->
 
 /// Which group has to be let in, where none of the instance's groups does so.
 fn shut_out(
-    reader: &Reader<'_>,
+    reader: &Reader,
     config: &Config,
     name: &str,
     port: i32,

@@ -187,14 +187,14 @@ impl Resource for Instance {
         vec![("main".to_owned(), instance)]
     }
 
-    async fn existing(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+    async fn existing(reader: &Reader, config: &Config) -> Result<Vec<(String, Attributes)>> {
         existing(reader, config).await
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let instance = describe(reader.aws, &reader.stack.prefix()).await?;
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
+        let instance = describe(&reader.aws, &reader.stack.prefix()).await?;
         Ok(instance
-            .map(|instance| found(reader.stack, &instance))
+            .map(|instance| found(&reader.stack, &instance))
             .into_iter()
             .collect())
     }

@@ -75,7 +75,7 @@ impl Resource for ParameterGroup {
         vec![("main".to_owned(), group)]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let mut groups = reader
             .aws
             .rds
@@ -88,10 +88,10 @@ impl Resource for ParameterGroup {
             let group = group.during("DescribeDBParameterGroups", "the account")?;
             let name = group.db_parameter_group_name.unwrap_or_default();
             let family = group.db_parameter_group_family.unwrap_or_default();
-            if name != aws_name(reader.stack, &family) {
+            if name != aws_name(&reader.stack, &family) {
                 continue;
             }
-            found.push(read(reader.aws, reader.stack, &name, family).await?);
+            found.push(read(&reader.aws, &reader.stack, &name, family).await?);
         }
         Ok(found)
     }

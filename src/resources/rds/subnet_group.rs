@@ -61,15 +61,15 @@ impl Resource for SubnetGroup {
         vec![("main".to_owned(), group)]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let name = reader.stack.prefix();
-        let arn = arn(reader.stack, &name);
+        let arn = arn(&reader.stack, &name);
         // Asked for together: the tags of a group that is not there do not matter.
-        let (group, tags) = tokio::join!(describe(reader.aws, &name), tags(reader.aws, &arn));
+        let (group, tags) = tokio::join!(describe(&reader.aws, &name), tags(&reader.aws, &arn));
         let Some(group) = group? else {
             return Ok(Vec::new());
         };
-        Ok(vec![found(reader.stack, group, tags?)])
+        Ok(vec![found(&reader.stack, group, tags?)])
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<Attributes> {

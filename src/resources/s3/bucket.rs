@@ -163,7 +163,7 @@ impl Resource for Bucket {
         vec![(LOGS.to_owned(), logs), (TRAIL.to_owned(), trail)]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let reads = [LOGS, TRAIL].map(|name| read(reader, name));
         let found = try_join_all(reads).await?;
         Ok(found.into_iter().flatten().collect())
@@ -315,19 +315,19 @@ async fn tags(aws: &crate::aws::Aws, bucket: &str) -> Result<Option<Tags>> {
     }
 }
 
-async fn read(reader: &Reader<'_>, logical: &str) -> Result<Option<Found<Bucket>>> {
-    let name = bucket_name(reader.stack, logical);
-    let Some(tags) = tags(reader.aws, &name).await? else {
+async fn read(reader: &Reader, logical: &str) -> Result<Option<Found<Bucket>>> {
+    let name = bucket_name(&reader.stack, logical);
+    let Some(tags) = tags(&reader.aws, &name).await? else {
         return Ok(None);
     };
     let owned = reader.stack.owns(&tags);
     let value = Bucket {
         tags: reader.stack.relevant(tags),
-        ..Box::pin(settings::read(reader.aws, &name)).await?
+        ..Box::pin(settings::read(&reader.aws, &name)).await?
     };
     Ok(Some(Found {
         name: logical.to_owned(),
-        attributes: attributes_of(reader.stack, &name),
+        attributes: attributes_of(&reader.stack, &name),
         value,
         owned,
     }))

@@ -9,7 +9,7 @@ use crate::object::{Attributes, attributes};
 
 /// The secret that `[database] admin_secret` names, as `secret/database-admin`.
 pub(super) async fn existing(
-    reader: &Reader<'_>,
+    reader: &Reader,
     config: &Config,
 ) -> Result<Vec<(String, Attributes)>> {
     let Some(name) = &config.database.admin_secret else {

@@ -61,9 +61,10 @@ pub fn written(secret: &DescribeSecretOutput) -> String {
 }
 
 /// Those that exist and are not waiting for their deletion. Read once in each observation.
-pub async fn logins<'a>(reader: &'a Reader<'_>) -> Result<&'a BTreeMap<String, Login>> {
+pub async fn logins(reader: &Reader) -> Result<&BTreeMap<String, Login>> {
     let read = || async {
-        let found = try_join_all(LOGINS.map(|name| login(reader.aws, reader.stack, name))).await?;
+        let found =
+            try_join_all(LOGINS.map(|name| login(&reader.aws, &reader.stack, name))).await?;
         let named = LOGINS.iter().map(|name| (*name).to_owned()).zip(found);
         Ok(named
             .filter_map(|(name, login)| Some((name, login?)))

@@ -17,12 +17,12 @@ use crate::resources::Found;
 use crate::stack::{Stack, Tags};
 
 /// The logical names of the secrets that are listed below the stack's prefix. Asked once.
-pub async fn listed<'r>(reader: &'r Reader<'_>) -> Result<&'r BTreeSet<String>> {
+pub async fn listed(reader: &Reader) -> Result<&BTreeSet<String>> {
     reader.secrets.get_or_try_init(|| list(reader)).await
 }
 
-async fn list(reader: &Reader<'_>) -> Result<BTreeSet<String>> {
-    let prefix = aws_name(reader.stack, "");
+async fn list(reader: &Reader) -> Result<BTreeSet<String>> {
+    let prefix = aws_name(&reader.stack, "");
     let filter = Filter::builder()
         .key(FilterNameStringType::Name)
         .values(&prefix)
@@ -49,11 +49,11 @@ async fn list(reader: &Reader<'_>) -> Result<BTreeSet<String>> {
 
 /// Those of the named secrets that exist and are not waiting for their deletion.
 pub async fn described<'a>(
-    reader: &Reader<'_>,
+    reader: &'a Reader,
     names: &'a BTreeSet<String>,
 ) -> Result<Vec<Found<Secret>>> {
     let describe = |name: &'a String| async move {
-        let aws_name = aws_name(reader.stack, name);
+        let aws_name = aws_name(&reader.stack, name);
         let call = reader.aws.secrets.describe_secret().secret_id(&aws_name);
         let secret = call
             .send()
@@ -61,7 +61,7 @@ pub async fn described<'a>(
             .during("DescribeSecret", &aws_name)
             .unless(NOT_FOUND)?;
         let alive = secret.filter(|secret| secret.deleted_date.is_none());
-        Ok::<_, Error>(alive.map(|secret| found(reader.stack, name, secret)))
+        Ok::<_, Error>(alive.map(|secret| found(&reader.stack, name, secret)))
     };
     let secrets = try_join_all(names.iter().map(describe)).await?;
     Ok(secrets.into_iter().flatten().collect())

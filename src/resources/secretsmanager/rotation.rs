@@ -87,7 +87,7 @@ impl Resource for SecretRotation {
         ]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let logins = logins(reader).await?.iter();
         let rotated = logins.filter(|(_, login)| login.secret.rotation_enabled == Some(true));
         Ok(rotated
@@ -98,7 +98,7 @@ impl Resource for SecretRotation {
                 Found {
                     name: name.clone(),
                     attributes: attributes([("id", &secret)]),
-                    owned: login.owned(reader.stack),
+                    owned: login.owned(&reader.stack),
                     value: Self {
                         secret,
                         function: function.unwrap_or_default(),

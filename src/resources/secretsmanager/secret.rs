@@ -110,13 +110,13 @@ impl Resource for Secret {
             .collect()
     }
 
-    async fn existing(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+    async fn existing(reader: &Reader, config: &Config) -> Result<Vec<(String, Attributes)>> {
         existing(reader, config).await
     }
 
     /// Lists lag behind by five minutes, so what is known by name is asked for by name: a list
     /// may show a secret that was deleted a moment ago, and the plan would keep it.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let known = BTreeSet::from([DIGESTS.to_owned()]);
         let (listed, mut found, logins, keys) = tokio::try_join!(
             listed(reader),
@@ -131,7 +131,7 @@ impl Resource for Secret {
         others.retain(|name| !known.contains(name) && !LOGINS.contains(&name.as_str()));
         found.extend(described(reader, &others).await?);
         found.extend(logins.iter().map(|(name, login)| {
-            let mut found = self::found(reader.stack, name, login.secret.clone());
+            let mut found = self::found(&reader.stack, name, login.secret.clone());
             let since = login.not_before().map(|since| since.secs().to_string());
             let since = since.map(|since| (SINCE.to_owned(), since));
             found.attributes.extend(since);

@@ -57,10 +57,10 @@ impl Resource for SecretPolicy {
             .collect()
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let reads = listed(reader).await?.iter().map(|name| async move {
             let call = reader.aws.secrets.get_resource_policy();
-            let id = aws_name(reader.stack, name);
+            let id = aws_name(&reader.stack, name);
             let answer = call.secret_id(&id).send().await;
             let answer = answer.during("GetResourcePolicy", &id).unless(NOT_FOUND)?;
             Ok(answer.and_then(|answer| {

@@ -47,8 +47,8 @@ pub fn version_of(key_id: &str) -> String {
 }
 
 /// Reads what the secrets tell of a key; nothing where they are not there.
-pub async fn stages(reader: &Reader<'_>, name: &str) -> Result<Stages> {
-    let secret = aws_name(reader.stack, &of_key(name));
+pub async fn stages(reader: &Reader, name: &str) -> Result<Stages> {
+    let secret = aws_name(&reader.stack, &of_key(name));
     let call = reader.aws.secrets.describe_secret().secret_id(&secret);
     let one = async {
         let secret = call.send().await.during("DescribeSecret", &secret);

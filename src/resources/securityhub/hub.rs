@@ -88,7 +88,7 @@ impl Resource for SecurityHub {
     }
 
     /// Whoever asks for a hub has to be let look for one.
-    async fn existing(reader: &Reader<'_>, config: &Config) -> Result<Vec<(String, Attributes)>> {
+    async fn existing(reader: &Reader, config: &Config) -> Result<Vec<(String, Attributes)>> {
         if config.audit.security_hub {
             let found = found(reader).await.map_err(|error| {
                 error.hint("or do without: `security_hub = false` in [audit] of infra.toml")
@@ -101,7 +101,7 @@ impl Resource for SecurityHub {
     }
 
     /// Whoever does not ask for one need not be.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let found = found(reader).await.ok().and_then(Option::as_ref);
         Ok(found.cloned().into_iter().collect())
     }

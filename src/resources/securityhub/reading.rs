@@ -13,13 +13,13 @@ use crate::stack::{Stack, Tags};
 const INVALID_ACCESS: &str = "InvalidAccessException";
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
-pub async fn found<'r>(reader: &'r Reader<'_>) -> Result<&'r Option<Found<SecurityHub>>> {
+pub async fn found(reader: &Reader) -> Result<&Option<Found<SecurityHub>>> {
     reader.hub.get_or_try_init(|| look(reader)).await
 }
 
-async fn look(reader: &Reader<'_>) -> Result<Option<Found<SecurityHub>>> {
-    let (client, stack) = (&reader.aws.securityhub, reader.stack);
-    let Some((arn, auto_enable_controls)) = described(reader.aws).await? else {
+async fn look(reader: &Reader) -> Result<Option<Found<SecurityHub>>> {
+    let (client, stack) = (&reader.aws.securityhub, &reader.stack);
+    let Some((arn, auto_enable_controls)) = described(&reader.aws).await? else {
         return Ok(None);
     };
     let (tags, all) = tokio::try_join!(
@@ -27,7 +27,7 @@ async fn look(reader: &Reader<'_>) -> Result<Option<Found<SecurityHub>>> {
             let call = client.list_tags_for_resource().resource_arn(&arn);
             call.send().await.during("ListTagsForResource", &arn)
         },
-        enabled_standards(reader.aws),
+        enabled_standards(&reader.aws),
     )?;
     let tags: Tags = tags.tags.unwrap_or_default().into_iter().collect();
     let ours = standards(stack);

@@ -47,8 +47,8 @@ impl Resource for Subscription {
     }
 
     /// With those that nobody has confirmed yet: that is up to the address, and no drift.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
-        let topic = topic_arn(reader.stack);
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
+        let topic = topic_arn(&reader.stack);
         let mut subscriptions = reader
             .aws
             .sns

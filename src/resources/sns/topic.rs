@@ -58,9 +58,9 @@ impl Resource for Topic {
         vec![("alarms".to_owned(), topic)]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let sns = &reader.aws.sns;
-        let arn = topic_arn(reader.stack);
+        let arn = topic_arn(&reader.stack);
         let (topic, tags) = tokio::try_join!(
             async {
                 let call = sns.get_topic_attributes().topic_arn(&arn);

@@ -91,7 +91,7 @@ impl Resource for WebAclAssociation {
         )]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let acls = in_front(reader).await?.iter();
         let found = acls.map(|(stage, acl)| {
             let value = Self {
@@ -157,7 +157,7 @@ impl Resource for WebAclAssociation {
 }
 
 /// The ACL in front of each of the API's stages, whole, by the stage's ARN. Asked once.
-pub(super) async fn in_front<'r>(reader: &'r Reader<'_>) -> Result<&'r BTreeMap<String, WebAcl>> {
+pub(super) async fn in_front(reader: &Reader) -> Result<&BTreeMap<String, WebAcl>> {
     let of_stage = |stage: String| async move {
         let call = reader.aws.waf.get_web_acl_for_resource();
         let answer = call.resource_arn(&stage).send().await;

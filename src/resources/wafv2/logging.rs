@@ -80,7 +80,7 @@ impl Resource for WebAclLogging {
         vec![("main".to_owned(), logging)]
     }
 
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let Some(acl) = web_acl::listed(reader).await?.and_then(|acl| acl.arn()) else {
             return Ok(Vec::new());
         };

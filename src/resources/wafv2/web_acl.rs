@@ -88,7 +88,7 @@ impl Resource for WebAcl {
     }
 
     /// Its name is unique in the account and region.
-    async fn find(reader: &Reader<'_>) -> Result<Vec<Found<Self>>> {
+    async fn find(reader: &Reader) -> Result<Vec<Found<Self>>> {
         let Some(summary) = listed(reader).await? else {
             return Ok(Vec::new());
         };
@@ -298,12 +298,12 @@ fn waf_tags(cx: &Cx<'_>, tags: &Tags) -> Result<Vec<Tag>> {
 }
 
 /// The ACL with our name. WAF names a next page even behind the last one.
-pub(super) async fn listed<'r>(reader: &'r Reader<'_>) -> Result<Option<&'r types::WebAclSummary>> {
+pub(super) async fn listed(reader: &Reader) -> Result<Option<&types::WebAclSummary>> {
     let listed = reader.web_acl.get_or_try_init(|| list(reader)).await?;
     Ok(listed.as_ref())
 }
 
-async fn list(reader: &Reader<'_>) -> Result<Option<types::WebAclSummary>> {
+async fn list(reader: &Reader) -> Result<Option<types::WebAclSummary>> {
     let mut marker = None;
     loop {
         let page = reader
