@@ -104,30 +104,34 @@ impl Aws {
     pub async fn connect(access: &Access, events: &Events) -> Result<Self> {
         let calls = Arc::new(Calls::default());
         let config = sdk_config(access, calls.clone(), events).await;
-        let emulator = async {
-            match access.target.url() {
-                Some(url) => detect(url).await.map(Some),
-                None => Ok(None),
-            }
-        };
         // Nothing is under way yet that patience could save.
         let sts = aws_sdk_sts::config::Builder::from(&config)
             .retry_config(RetryConfig::standard().with_max_attempts(2))
             .build();
         let sts = aws_sdk_sts::Client::from_conf(sts);
-        let identity = async {
+        let gateway = aws_sdk_apigateway::Client::new(&config);
+        // On their way while the other clients are made.
+        let identity = spawn(async move {
             let identity = sts.get_caller_identity().send().await;
             identity.during("GetCallerIdentity", "the account")
-        };
-        let gateway = aws_sdk_apigateway::Client::new(&config);
-        let early = async { Ok(rest_apis(&gateway).await.ok()) };
+        });
+        let early = spawn(async move { Ok(rest_apis(&gateway).await.ok()) });
+        let url = access.target.url().map(str::to_owned);
+        let emulator = spawn(async move {
+            match url {
+                Some(url) => detect(&url).await.map(Some),
+                None => Ok(None),
+            }
+        });
+        let clients = Self::with(&config, access.target.clone(), calls);
         let (emulator, identity, early) = tokio::try_join!(emulator, identity, early)?;
-        let account = identity.account.unwrap_or_default();
-        let caller = identity.arn.unwrap_or_default();
-        let target = access.target.clone();
-        let aws = Self::with(&config, target, emulator, calls, account, caller);
-        aws.put_early(early);
-        Ok(aws)
+        clients.put_early(early);
+        Ok(Self {
+            emulator,
+            account: identity.account.unwrap_or_default(),
+            caller: identity.arn.unwrap_or_default(),
+            ..clients
+        })
     }
 
     fn put_early(&self, apis: Option<Vec<RestApi>>) {
@@ -140,14 +144,10 @@ impl Aws {
         early.take()
     }
 
-    fn with(
-        config: &SdkConfig,
-        target: Target,
-        emulator: Option<Emulator>,
-        calls: Arc<Calls>,
-        account: String,
-        caller: String,
-    ) -> Self {
+    /// The clients, for an account that is not known yet.
+    fn with(config: &SdkConfig, target: Target, calls: Arc<Calls>) -> Self {
+        // An emulator's host has no name for each bucket.
+        let by_path = !target.is_aws();
         // Each service has a configuration of its own type.
         macro_rules! client {
             ($service:ident $(. $setting:ident ($value:expr))*) => {
@@ -161,9 +161,9 @@ impl Aws {
         }
         Self {
             target,
-            emulator,
-            account,
-            caller,
+            emulator: None,
+            account: String::new(),
+            caller: String::new(),
             signer: Signer::new(config),
             calls,
             early: Arc::default(),
@@ -178,13 +178,23 @@ impl Aws {
             lambda: client!(aws_sdk_lambda),
             logs: client!(aws_sdk_cloudwatchlogs),
             rds: client!(aws_sdk_rds),
-            // An emulator's host has no name for each bucket.
-            s3: client!(aws_sdk_s3.force_path_style(emulator.is_some())),
+            s3: client!(aws_sdk_s3.force_path_style(by_path)),
             secrets: client!(aws_sdk_secretsmanager),
             securityhub: client!(aws_sdk_securityhub),
             sns: client!(aws_sdk_sns),
             waf: client!(aws_sdk_wafv2),
         }
+    }
+}
+
+/// Begins at once, whatever the caller does until it waits for the end.
+fn spawn<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> impl Future<Output = Result<T>> {
+    let task = tokio::spawn(work);
+    async {
+        let ended = task.await;
+        ended.map_err(|error| Error::failed("a task was cut off").because(error))?
     }
 }
 

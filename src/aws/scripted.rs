@@ -243,7 +243,11 @@ impl Scene {
         let account = "111122223333".to_owned();
         let caller = format!("arn:aws:iam::{account}:user/operator");
         Self {
-            aws: Aws::with(&sdk, Target::Aws, None, calls, account, caller),
+            aws: Aws {
+                account,
+                caller,
+                ..Aws::with(&sdk, Target::Aws, calls)
+            },
             stack: Stack::new(&config, "111122223333"),
             script,
             events,

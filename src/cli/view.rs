@@ -72,11 +72,11 @@ impl Session {
     }
 
     async fn look(&self, artifacts: impl Future<Output = Result<Artifacts>>) -> Result<View> {
-        let contract = contract(&self.base, &self.config)?;
-        // The calls are on their way while the sources are looked at.
-        let (observed, facts, artifacts) = tokio::try_join!(
+        // The calls are on their way while files are looked at.
+        let (observed, facts, contract, artifacts) = tokio::try_join!(
             observe(&self.kinds, &self.aws, &self.stack, &self.config),
             self.facts(),
+            async { contract(&self.base, &self.config) },
             artifacts,
         )?;
         let zones = zones(&self.aws, &self.config, &observed.objects).await?;
