@@ -4,7 +4,8 @@
 //!
 //! The ordinary run tries a sample, another one each time. `WMCTL_SWEEP` may be the number of a
 //! sample to repeat, or words that the names of all cases to try have: `all` is every case's,
-//! `writes` that of those at calls which change something: `WMCTL_SWEEP="writes KilledAfter"`.
+//! `writes` that of those at calls which change something, `reads` of the others:
+//! `WMCTL_SWEEP="writes KilledAfter"`.
 
 mod dump;
 
@@ -186,6 +187,7 @@ impl Case<'_> {
         match word {
             "all" => true,
             "writes" => !is_read(&self.target.name),
+            "reads" => is_read(&self.target.name),
             word => self.name().contains(word),
         }
     }
