@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::Printer;
 use crate::events::Event;
 
-/// Draws until every sender is gone.
-pub struct Progress(JoinHandle<()>);
+/// Draws until every sender is gone, or it is finished.
+pub struct Progress {
+    drawing: JoinHandle<()>,
+    finish: oneshot::Sender<()>,
+}
 
 impl Progress {
-    pub fn draw(events: UnboundedReceiver<Event>, printer: Printer) -> Self {
+    pub fn draw(mut events: UnboundedReceiver<Event>, printer: Printer) -> Self {
         let bars = std::io::stderr().is_terminal() && !printer.json;
         let mut drawing = Drawing {
             printer,
@@ -23,17 +27,38 @@ impl Progress {
             running: HashMap::new(),
             said: HashMap::new(),
         };
-        Self(tokio::spawn(async move {
-            let mut events = events;
-            while let Some(event) = events.recv().await {
-                drawing.event(event);
+        let (finish, finished) = oneshot::channel();
+        let drawing = tokio::spawn(async move {
+            let mut finished = Some(finished);
+            loop {
+                let finish = async {
+                    match &mut finished {
+                        Some(finished) => finished.await.is_ok(),
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    event = events.recv() => match event {
+                        Some(event) => drawing.event(event),
+                        None => return,
+                    },
+                    is_finished = finish => {
+                        finished = None;
+                        if is_finished {
+                            events.close();
+                        }
+                    }
+                }
             }
-        }))
+        });
+        Self { drawing, finish }
     }
 
-    /// Waits for the last line to be drawn.
+    /// Waits for the last line of what has been sent to be drawn. Whoever still could send
+    /// something is not waited for: that may be the caller.
     pub async fn finish(self) {
-        let _ = self.0.await;
+        let _ = self.finish.send(());
+        let _ = self.drawing.await;
     }
 }
 
@@ -112,4 +137,24 @@ impl Drawing {
 
 fn seconds(elapsed: Duration) -> String {
     format!("{:.1}s", elapsed.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Events;
+
+    #[tokio::test]
+    async fn nobody_waits_for_one_who_could_still_send() {
+        let (events, receiver) = Events::channel();
+        let printer = Printer {
+            json: true,
+            verbose: false,
+        };
+        let progress = Progress::draw(receiver, printer);
+        events.note("something");
+        let finished = tokio::time::timeout(Duration::from_secs(10), progress.finish());
+        assert!(finished.await.is_ok());
+        events.note("too late");
+    }
 }
