@@ -56,6 +56,14 @@ pub struct Artifacts {
     pub migrations: Vec<Migration>,
 }
 
+impl Artifacts {
+    /// Refuses where one of the zips is no longer what was built.
+    pub fn check(&self) -> Result<()> {
+        let mut artifacts = self.by_name.values();
+        artifacts.try_for_each(|artifact| artifact.zip().map(drop))
+    }
+}
+
 /// What the zips are built for.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
@@ -241,10 +249,15 @@ mod tests {
     fn a_zip_that_was_changed_since_is_not_published() {
         let store = tempfile::tempdir().unwrap();
         let built = keep(store.path(), "sources".to_owned(), &zips()).unwrap();
-        let artifact = &built["chatbot"];
-        std::fs::write(&artifact.path, "something else").unwrap();
-        let error = artifact.zip().unwrap_err();
-        let path = artifact.path.display();
+        let path = built["chatbot"].path.clone();
+        let artifacts = Artifacts {
+            by_name: built,
+            ..Artifacts::default()
+        };
+        artifacts.check().unwrap();
+        std::fs::write(&path, "something else").unwrap();
+        let error = artifacts.check().unwrap_err();
+        let path = path.display();
         assert_eq!(
             error.message,
             format!("{path} is not what was built; it is not published")

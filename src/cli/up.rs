@@ -19,6 +19,8 @@ use crate::error::{Error, Kind, Result};
 use crate::lease;
 use crate::plan::Plan;
 use crate::report::{Printer, outcome_json, plan_json};
+use crate::resources::Resource;
+use crate::resources::lambda::function::Function;
 use crate::resources::lambda::schema;
 
 /// Bring the account to what infra.toml says
@@ -82,6 +84,9 @@ impl Up {
             };
             (plan, outcome)
         } else {
+            if plan.changes().any(|step| step.id.kind == Function::KIND) {
+                view.artifacts.check()?;
+            }
             session.permitted(&plan).await?;
             if saved.is_some() {
                 session.watched = true;

@@ -62,6 +62,7 @@ fn no_caller_meets_a_half_migrated_schema_or_a_version_that_fails() {
     what_breaks_is_refused_beforehand(&cloud);
     a_failed_migration_is_named_and_continued(&cloud, &caller);
     a_snapshot_was_taken(&runtime.block_on(snapshots(&aws)));
+    what_was_changed_since_it_was_built_is_not_published(&cloud);
     a_version_that_fails_serves_nobody(&cloud, &caller);
     there_is_a_way_back_and_forward_again(&cloud, &caller);
     only_some_old_versions_stay(&cloud);
@@ -213,6 +214,18 @@ fn broken() -> Vec<u8> {
     zip.start_file("bootstrap", options).unwrap();
     zip.write_all(b"#!/bin/sh\nexit 1\n").unwrap();
     zip.finish().unwrap().into_inner()
+}
+
+fn what_was_changed_since_it_was_built_is_not_published(cloud: &Cloud) {
+    let before = live(cloud);
+    let good = rebuilt(cloud, &broken());
+    std::fs::write(store(cloud).join("chatbot.zip"), "something else").unwrap();
+    let refused = cloud.run(&["up", "--local", "--yes"]);
+    assert_eq!(refused.code, 1, "{}", refused.all());
+    let text = "chatbot.zip is not what was built; it is not published";
+    assert!(refused.stderr.contains(text), "{}", refused.all());
+    assert_eq!(live(cloud), before);
+    rebuilt(cloud, &good);
 }
 
 fn a_version_that_fails_serves_nobody(cloud: &Cloud, caller: &Caller) {
