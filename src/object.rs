@@ -188,11 +188,7 @@ pub fn is_resolved(value: &Value) -> bool {
 /// Twelve hexadecimal digits that change when `value` does.
 pub fn revision(value: &Value) -> String {
     let digest = Sha256::digest(canonical(value).to_string());
-    digest.iter().take(6).fold(String::new(), |mut hex, byte| {
-        use fmt::Write;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(&digest[..6])
 }
 
 /// The same value with keys and lists sorted and nulls left out, so that values which do not

@@ -118,12 +118,7 @@ pub fn hash(files: &[Migration]) -> String {
         hasher.update(migration.sql.replace("\r\n", "\n").as_bytes());
         hasher.update([0]);
     }
-    let digest = hasher.finalize();
-    digest.iter().take(6).fold(String::new(), |mut hex, byte| {
-        use std::fmt::Write;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(&hasher.finalize()[..6])
 }
 
 #[cfg(test)]

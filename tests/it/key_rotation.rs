@@ -162,8 +162,7 @@ impl Stack {
             .collect();
         let wanted = valid.iter().map(|name| {
             let (id, value) = value(name);
-            let digest = Sha256::digest(value);
-            (id, format!("{digest:x}"))
+            (id, hex::encode(Sha256::digest(value)))
         });
         assert_eq!(given, wanted.collect());
         let gateway = &self.aws.apigateway;

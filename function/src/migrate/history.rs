@@ -5,7 +5,6 @@
 //! under its run's eyes nobody knows whether it took effect, and a person has to look.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -305,14 +304,7 @@ fn normalise(sql: &str) -> String {
 
 /// SHA-256 over the normalised text, in hexadecimal.
 pub fn checksum(sql: &str) -> String {
-    let digest = Sha256::digest(normalise(sql).as_bytes());
-    digest
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hex::encode(Sha256::digest(normalise(sql)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! What stands in each secret, made where it is written and kept nowhere else.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use futures::future::try_join_all;
 use secrecy::{ExposeSecret, SecretString};
@@ -164,17 +163,10 @@ fn digests(keys: &[Key<'_>]) -> SecretString {
         .iter()
         .map(|key| {
             let digest = Sha256::digest(key.value.expose_secret());
-            json!({"name": key.name, "id": key.id, "sha256": hexadecimal(&digest)})
+            json!({"name": key.name, "id": key.id, "sha256": hex::encode(digest)})
         })
         .collect();
     json!({ "keys": keys }).to_string().into()
-}
-
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

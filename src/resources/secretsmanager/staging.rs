@@ -10,7 +10,7 @@ use aws_smithy_types::date_time::Format;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::content::{DIGESTS, hexadecimal, of_key};
+use super::content::{DIGESTS, of_key};
 use super::observed::described;
 use super::{NOT_FOUND, TAG_SOURCE, aws_name, tags_of};
 use crate::aws::patience::patiently;
@@ -41,7 +41,7 @@ pub struct Stages {
 
 /// The id of the secret's version that holds the key with this id.
 pub fn version_of(key_id: &str) -> String {
-    let digest = hexadecimal(&Sha256::digest(format!("api-key {key_id}")));
+    let digest = hex::encode(Sha256::digest(format!("api-key {key_id}")));
     let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
     parts.map(|part| digest[part].to_owned()).join("-")
 }
