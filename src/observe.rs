@@ -1,4 +1,4 @@
-//! Reads what the account has, for this stack: every kind at once, on all processors.
+//! Reads what the account has, for this stack: every kind at once, each a task of its own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -27,27 +27,16 @@ impl Progress {
             running: HashMap::new(),
             said: HashMap::new(),
         };
-        let (finish, finished) = oneshot::channel();
+        let (finish, mut finished) = oneshot::channel();
         let drawing = tokio::spawn(async move {
-            let mut finished = Some(finished);
             loop {
-                let finish = async {
-                    match &mut finished {
-                        Some(finished) => finished.await.is_ok(),
-                        None => std::future::pending().await,
-                    }
-                };
                 tokio::select! {
                     event = events.recv() => match event {
                         Some(event) => drawing.event(event),
                         None => return,
                     },
-                    is_finished = finish => {
-                        finished = None;
-                        if is_finished {
-                            events.close();
-                        }
-                    }
+                    // What has been sent is still received.
+                    Ok(()) = &mut finished, if !finished.is_terminated() => events.close(),
                 }
             }
         });
