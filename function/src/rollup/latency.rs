@@ -22,7 +22,8 @@ pub struct Latency {
 
 /// The least decimal exponent that has bins of its own.
 const LEAST: i32 = -3;
-const MOST: i32 = 18;
+/// Whatever is greater is in the last bin.
+const MOST: f64 = 1e33;
 /// From 100 to 999, each with the gap that follows.
 const BINS_PER_DECADE: i32 = 1800;
 
@@ -119,7 +120,8 @@ fn bin(value: f64) -> u16 {
     if value.is_nan() || value < 10_f64.powi(LEAST) {
         return 0;
     }
-    let mut exponent = (value.log10().floor() as i32).min(MOST);
+    let value = value.min(MOST);
+    let mut exponent = value.log10().floor() as i32;
     let mut digits = scaled(value, exponent);
     // The logarithm of a power of ten may be a little off.
     if digits < 100.0 {
@@ -205,7 +207,8 @@ mod tests {
             value *= 1.000_37;
         }
         assert_eq!((bin(f64::NAN), bin(-1.0)), (0, 0));
-        assert!(bin(f64::MAX) >= last);
+        assert!(bin(1e30) > last);
+        assert_eq!([bin(f64::MAX), bin(f64::INFINITY)], [bin(MOST); 2]);
     }
 
     #[test]
