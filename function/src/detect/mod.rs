@@ -126,13 +126,24 @@ pub const EVIDENCE_LENGTH: usize = 300;
 
 /// How often something was seen, when, and some examples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
+pub struct Seen<T = CompactString> {
     pub count: u64,
     /// Seconds since 1970.
     pub first: i64,
     pub last: i64,
     /// In order; at most [`EVIDENCE`].
-    pub evidence: Vec<CompactString>,
+    pub evidence: Vec<T>,
+}
+
+impl From<Seen<&str>> for Seen {
+    fn from(read: Seen<&str>) -> Self {
+        Self {
+            count: read.count,
+            first: read.first,
+            last: read.last,
+            evidence: read.evidence.into_iter().map(Into::into).collect(),
+        }
+    }
 }
 
 impl Seen {
@@ -151,12 +162,12 @@ impl Seen {
         self.first = self.first.min(second);
         self.last = self.last.max(second);
         if self.evidence.len() < EVIDENCE {
-            self.remember(shorten(evidence, EVIDENCE_LENGTH).into());
+            self.remember(&shorten(evidence, EVIDENCE_LENGTH));
         }
     }
 
     /// Counts what another one has counted.
-    pub fn merge(&mut self, other: Self) {
+    pub fn merge(&mut self, other: Seen<&str>) {
         self.count += other.count;
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
@@ -167,9 +178,9 @@ impl Seen {
         }
     }
 
-    fn remember(&mut self, text: CompactString) {
-        if let Err(at) = self.evidence.binary_search(&text) {
-            self.evidence.insert(at, text);
+    fn remember(&mut self, text: &str) {
+        if let Err(at) = self.evidence.binary_search_by(|known| known.as_str().cmp(text)) {
+            self.evidence.insert(at, text.into());
         }
     }
 

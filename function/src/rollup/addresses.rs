@@ -155,7 +155,7 @@ impl Part for Addresses {
             number += further;
             self.requests.add(number, requests);
         })?;
-        data.join(&mut self.others, |known, requests| *known += requests)?;
+        data.join(&mut self.others, |known, requests: u64| *known += requests)?;
         match (&mut self.all, data.field()?) {
             (Some(all), Some(other)) => all.merge(&other),
             (None, other) => self.all = other,

@@ -44,11 +44,11 @@ impl<'d> Data<'d> {
     }
 
     /// The next field, a map: counts what it has counted. Nothing else reads as much, so it is
-    /// not made into a map of its own first.
-    pub fn join<V: Deserialize<'d>>(
+    /// not made into a map of its own first, and what is read of a value may point into the data.
+    pub fn join<V: From<R>, R: Deserialize<'d>>(
         &mut self,
         known: &mut Map<V>,
-        merge: fn(&mut V, V),
+        merge: fn(&mut V, R),
     ) -> Result<(), Undecodable> {
         Join { known, merge }.deserialize(&mut self.0)
     }
@@ -88,12 +88,12 @@ impl<'d, T: Deserialize<'d>, F: FnMut(T)> Visitor<'d> for Each<T, F> {
     }
 }
 
-struct Join<'m, V> {
+struct Join<'m, V, R> {
     known: &'m mut Map<V>,
-    merge: fn(&mut V, V),
+    merge: fn(&mut V, R),
 }
 
-impl<'d, V: Deserialize<'d>> DeserializeSeed<'d> for Join<'_, V> {
+impl<'d, V: From<R>, R: Deserialize<'d>> DeserializeSeed<'d> for Join<'_, V, R> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'d>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -101,7 +101,7 @@ impl<'d, V: Deserialize<'d>> DeserializeSeed<'d> for Join<'_, V> {
     }
 }
 
-impl<'d, V: Deserialize<'d>> Visitor<'d> for Join<'_, V> {
+impl<'d, V: From<R>, R: Deserialize<'d>> Visitor<'d> for Join<'_, V, R> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -112,11 +112,11 @@ impl<'d, V: Deserialize<'d>> Visitor<'d> for Join<'_, V> {
         let new = likely_new(self.known.len(), entries.size_hint().unwrap_or(0));
         self.known.reserve(new.min(MOST_RESERVED));
         while let Some(name) = entries.next_key::<&'d str>()? {
-            let value = entries.next_value()?;
+            let value: R = entries.next_value()?;
             match self.known.get_mut(name) {
                 Some(known) => (self.merge)(known, value),
                 None => {
-                    self.known.insert(Name::new(name), value);
+                    self.known.insert(Name::new(name), value.into());
                 }
             }
         }

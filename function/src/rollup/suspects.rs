@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::{Data, Map, Name, Part, Request, Undecodable, take_least};
@@ -33,19 +34,19 @@ struct Agent {
 
 /// What one address did.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Suspect {
+pub struct Suspect<T = CompactString> {
     /// Requests for what is not there or not for it.
-    pub misses: Option<Seen>,
+    pub misses: Option<Seen<T>>,
     /// By their paths' hash: whether only a probe asks for it.
     pub missing: Sorted<u32, bool>,
     /// Logins by minute since 1970.
     pub logins: login::Attempts,
     /// Logins that were refused.
-    pub refused: Option<Seen>,
+    pub refused: Option<Seen<T>>,
     /// Payloads in the endpoint or the user agent, by kind, and whether one was answered with a success.
-    pub payloads: BTreeMap<Kind, (Seen, bool)>,
+    pub payloads: BTreeMap<Kind, (Seen<T>, bool)>,
     /// Requests of attack tools.
-    pub tools: Option<Seen>,
+    pub tools: Option<Seen<T>>,
 }
 
 fn see(seen: &mut Option<Seen>, second: i64, evidence: &str) {
@@ -55,10 +56,10 @@ fn see(seen: &mut Option<Seen>, second: i64, evidence: &str) {
     }
 }
 
-fn see_all(seen: &mut Option<Seen>, other: Option<Seen>) {
+fn see_all(seen: &mut Option<Seen>, other: Option<Seen<&str>>) {
     match (seen.as_mut(), other) {
         (Some(seen), Some(other)) => seen.merge(other),
-        (None, other) => *seen = other,
+        (None, other) => *seen = other.map(Into::into),
         (Some(_), None) => {}
     }
 }
@@ -66,8 +67,25 @@ fn see_all(seen: &mut Option<Seen>, other: Option<Seen>) {
 /// A path is the same path again.
 fn same(_: &mut bool, _: bool) {}
 
+/// Most examples of most suspects are of no use where there are enough: they stay in the data.
+impl From<Suspect<&str>> for Suspect {
+    fn from(read: Suspect<&str>) -> Self {
+        let payloads = read.payloads.into_iter();
+        Self {
+            misses: read.misses.map(Into::into),
+            missing: read.missing,
+            logins: read.logins,
+            refused: read.refused.map(Into::into),
+            payloads: payloads
+                .map(|(kind, (seen, answered))| (kind, (seen.into(), answered)))
+                .collect(),
+            tools: read.tools.map(Into::into),
+        }
+    }
+}
+
 impl Suspect {
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: Suspect<&str>) {
         see_all(&mut self.misses, other.misses);
         if self.missing.len() < probe::MOST_PATHS {
             self.missing.merge(&other.missing, same);
@@ -81,7 +99,7 @@ impl Suspect {
                     *known_answered |= answered;
                 }
                 None => {
-                    self.payloads.insert(kind, (seen, answered));
+                    self.payloads.insert(kind, (seen.into(), answered));
                 }
             }
         }
