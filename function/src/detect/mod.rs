@@ -179,7 +179,10 @@ impl Seen {
     }
 
     fn remember(&mut self, text: &str) {
-        if let Err(at) = self.evidence.binary_search_by(|known| known.as_str().cmp(text)) {
+        if let Err(at) = self
+            .evidence
+            .binary_search_by(|known| known.as_str().cmp(text))
+        {
             self.evidence.insert(at, text.into());
         }
     }
