@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 
 use base64::Engine;
@@ -84,19 +84,21 @@ impl Caller {
     /// Calls again and again while `work` is done: its result, and how many were answered. All
     /// must be.
     fn during<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
-        let (done, count) = (AtomicBool::new(false), AtomicUsize::new(0));
-        let result = thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
+        let (done, ended) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let calls = scope.spawn(move || {
+                let mut count = 0;
+                // Work that panics drops its end too.
+                while ended.try_recv() == Err(TryRecvError::Empty) {
                     assert_eq!(self.status(8), 200);
-                    count.fetch_add(1, Ordering::Relaxed);
+                    count += 1;
                 }
+                count
             });
             let result = work();
-            done.store(true, Ordering::Relaxed);
-            result
-        });
-        (result, count.load(Ordering::Relaxed))
+            drop(done);
+            (result, calls.join().unwrap())
+        })
     }
 }
 
