@@ -1,10 +1,7 @@
 //! Every kind of AWS object that a stack has. One kind is one file; a new one is a line in [`all`].
 
-use std::collections::BTreeMap;
 use std::future::Future;
-use std::marker::PhantomData;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -14,9 +11,9 @@ use serde_json::Value;
 use crate::artifact::Artifacts;
 use crate::aws::{Aws, Reader};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events::Events;
-use crate::object::{Attributes, Id, Known, Object, Wanted, revision};
+use crate::object::{Attributes, Id, Known};
 use crate::permissions::Calls;
 use crate::stack::{Stack, Tags};
 
@@ -205,198 +202,11 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn delete(cx: &Cx<'_>, found: &Found<Self>) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// A [`Resource`] with its type erased, for the engine.
-pub trait Kind: Send + Sync {
-    fn name(&self) -> &'static str;
-    fn needs(&self) -> &'static [&'static str];
-    fn data(&self) -> bool;
-    fn calls(&self) -> Calls;
-    fn interrupts(&self) -> Option<&'static str>;
-    fn shared(&self) -> bool;
-    fn superseded(&self) -> bool;
-    fn deletable(&self) -> bool;
-    /// The hash that stands for the content of an object with this value.
-    fn revision(&self, value: &Value) -> String;
-    fn on_change(&self, field: &str) -> OnChange;
-    fn wanted(&self, scope: &Scope) -> Result<Vec<Wanted>>;
-    fn existing<'a>(
-        &'a self,
-        reader: &'a Reader,
-        config: &'a Config,
-    ) -> BoxFuture<'a, Result<Known>>;
-    fn find<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Object>>>;
-    fn create<'a>(&'a self, cx: &'a Cx<'a>, value: Value) -> BoxFuture<'a, Result<Attributes>>;
-    fn update<'a>(
-        &'a self,
-        cx: &'a Cx<'a>,
-        value: Value,
-        found: Object,
-        changed: Vec<String>,
-    ) -> BoxFuture<'a, Result<Attributes>>;
-    fn delete<'a>(&'a self, cx: &'a Cx<'a>, found: Object) -> BoxFuture<'a, Result<()>>;
-}
-
-struct Typed<R>(PhantomData<fn() -> R>);
-
-impl<R: Resource> Kind for Typed<R> {
-    fn name(&self) -> &'static str {
-        R::KIND
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        R::NEEDS
-    }
-
-    fn data(&self) -> bool {
-        R::DATA
-    }
-
-    fn calls(&self) -> Calls {
-        R::CALLS
-    }
-
-    fn interrupts(&self) -> Option<&'static str> {
-        R::INTERRUPTS
-    }
-
-    fn shared(&self) -> bool {
-        R::SHARED
-    }
-
-    fn superseded(&self) -> bool {
-        R::SUPERSEDED
-    }
-
-    fn deletable(&self) -> bool {
-        R::DELETABLE
-    }
-
-    fn revision(&self, value: &Value) -> String {
-        let mut value = value.clone();
-        if let Value::Object(fields) = &mut value {
-            fields.retain(|name, _| !R::UNVERSIONED.contains(&name.as_str()));
-        }
-        revision(&value)
-    }
-
-    fn on_change(&self, field: &str) -> OnChange {
-        R::on_change(field)
-    }
-
-    fn wanted(&self, scope: &Scope) -> Result<Vec<Wanted>> {
-        R::wanted(scope)
-            .into_iter()
-            .map(|(name, value)| {
-                Ok(Wanted {
-                    after: R::after(&name).into_iter().collect(),
-                    id: Id::new(R::KIND, name),
-                    value: to_value(&value)?,
-                })
-            })
-            .collect()
-    }
-
-    fn existing<'a>(
-        &'a self,
-        reader: &'a Reader,
-        config: &'a Config,
-    ) -> BoxFuture<'a, Result<Known>> {
-        async move {
-            let existing = R::existing(reader, config).await?.into_iter();
-            Ok(existing
-                .map(|(name, attributes)| (Id::new(R::KIND, name), attributes))
-                .collect())
-        }
-        .boxed()
-    }
-
-    fn find<'a>(&'a self, reader: &'a Reader) -> BoxFuture<'a, Result<Vec<Object>>> {
-        async move {
-            R::find(reader)
-                .await?
-                .into_iter()
-                .map(|found| {
-                    Ok(Object {
-                        id: Id::new(R::KIND, found.name),
-                        attributes: found.attributes,
-                        value: to_value(&found.value)?,
-                        owned: found.owned,
-                    })
-                })
-                .collect()
-        }
-        .boxed()
-    }
-
-    fn create<'a>(&'a self, cx: &'a Cx<'a>, value: Value) -> BoxFuture<'a, Result<Attributes>> {
-        async move { typed::<R>(cx.id, value)?.create(cx).await }.boxed()
-    }
-
-    fn update<'a>(
-        &'a self,
-        cx: &'a Cx<'a>,
-        value: Value,
-        found: Object,
-        changed: Vec<String>,
-    ) -> BoxFuture<'a, Result<Attributes>> {
-        async move {
-            let found = typed_found::<R>(found)?;
-            typed::<R>(cx.id, value)?.update(cx, &found, &changed).await
-        }
-        .boxed()
-    }
-
-    fn delete<'a>(&'a self, cx: &'a Cx<'a>, found: Object) -> BoxFuture<'a, Result<()>> {
-        async move { R::delete(cx, &typed_found::<R>(found)?).await }.boxed()
-    }
-}
-
-fn to_value<R: Resource>(value: &R) -> Result<Value> {
-    serde_json::to_value(value)
-        .map_err(|error| Error::failed(format!("a {} is not JSON", R::KIND)).because(error))
-}
-
-fn typed<R: Resource>(id: &Id, value: Value) -> Result<R> {
-    serde_json::from_value(value)
-        .map_err(|error| Error::failed(format!("{id} has an impossible value")).because(error))
-}
-
-fn typed_found<R: Resource>(found: Object) -> Result<Found<R>> {
-    Ok(Found {
-        value: typed(&found.id, found.value)?,
-        name: found.id.name,
-        attributes: found.attributes,
-        owned: found.owned,
-    })
-}
-
-/// The kinds by name.
-pub struct Kinds(BTreeMap<&'static str, &'static dyn Kind>);
-
-impl Kinds {
-    pub fn get(&self, name: &str) -> Option<&'static dyn Kind> {
-        self.0.get(name).copied()
-    }
-
-    /// But for those that a cloud does not have.
-    #[must_use]
-    pub fn without(mut self, missing: &[&str]) -> Self {
-        self.0.retain(|name, _| !missing.contains(name));
-        self
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &'static dyn Kind> {
-        self.0.values().copied()
-    }
-}
-
 macro_rules! kinds {
     ($($resource:ty),* $(,)?) => {
         /// Every kind there is.
         pub fn all() -> Kinds {
-            let mut kinds: BTreeMap<&'static str, &'static dyn Kind> = BTreeMap::new();
-            $(kinds.insert(<$resource>::KIND, &Typed::<$resource>(PhantomData));)*
-            Kinds(kinds)
+            [$(kind::of::<$resource>()),*].into_iter().collect()
         }
     };
 }
@@ -408,6 +218,7 @@ pub mod ec2;
 pub mod events;
 pub mod guardduty;
 pub mod iam;
+mod kind;
 pub mod kms;
 pub mod lambda;
 pub mod logs;
@@ -419,6 +230,9 @@ pub mod secretsmanager;
 pub mod securityhub;
 pub mod sns;
 pub mod wafv2;
+
+use kind::to_value;
+pub use kind::{Kind, Kinds};
 
 kinds![
     apigateway::account::ApiAccount,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::*;
-use crate::object::references;
+use crate::object::{Wanted, references};
 
 /// Everything that the default infra.toml asks for.
 fn default_stack() -> Vec<Wanted> {
