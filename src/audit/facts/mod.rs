@@ -1,6 +1,9 @@
 //! What the account was found to have, as far as a control looks at it. Values only: a check needs
 //! no account, and a test writes down the facts that it is about.
 
+mod gateway;
+mod network;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -8,6 +11,9 @@ use serde_json::Value;
 use crate::aws::Emulator;
 use crate::config::Config;
 use crate::resources::s3::bucket::Bucket;
+
+pub use gateway::{ApiKey, Gateway, Method, Plan, Response, Stage};
+pub use network::{Acl, AclEntry, Endpoint, FlowLog, Group, Network, Opening, Subnet};
 
 /// What one read brought: a read that is refused says nothing of the others.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -98,83 +104,6 @@ pub struct Watch {
     pub alarmed: bool,
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Gateway {
-    pub id: String,
-    pub name: String,
-    pub endpoint_types: Vec<String>,
-    pub security_policy: Option<String>,
-    pub policy: Option<Value>,
-    pub methods: Vec<Method>,
-    pub stages: Vec<Stage>,
-    pub plans: Vec<Plan>,
-    pub keys: Vec<ApiKey>,
-    pub responses: BTreeMap<String, Response>,
-    /// Who API Gateway writes its logs as, in this region.
-    pub log_role: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Method {
-    /// `POST /chatbot`.
-    pub name: String,
-    pub key_required: bool,
-    pub authorization: String,
-    pub validates_body: bool,
-    pub default_model: Option<String>,
-}
-
-impl Method {
-    /// Preflight requests carry neither key nor body.
-    pub fn is_preflight(&self) -> bool {
-        self.name.starts_with("OPTIONS ")
-    }
-}
-
-// Each of its switches is one of API Gateway's own.
-#[allow(clippy::struct_excessive_bools)]
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Stage {
-    pub name: String,
-    pub arn: String,
-    pub tracing: bool,
-    pub cache: bool,
-    pub cache_encrypted: bool,
-    pub log_level: String,
-    pub data_trace: bool,
-    pub metrics: bool,
-    pub rate: f64,
-    pub burst: i32,
-    /// Destination and format.
-    pub access_log: Option<(String, String)>,
-    /// Methods with settings of their own.
-    pub exceptions: Vec<String>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Plan {
-    pub id: String,
-    pub rate: Option<f64>,
-    pub burst: Option<i32>,
-    pub quota: Option<i32>,
-    pub keys: usize,
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ApiKey {
-    pub name: String,
-    pub enabled: bool,
-    pub created: i64,
-}
-
-/// A gateway response. No status keeps that of each refusal.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Response {
-    pub status: Option<String>,
-    pub headers: BTreeMap<String, String>,
-    pub bodies: BTreeMap<String, String>,
-}
-
 /// A web ACL and the stage that it stands in front of, or a stage without one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Firewall {
@@ -234,97 +163,6 @@ pub struct Role {
     pub trust: Value,
     pub attached: Vec<String>,
     pub policies: BTreeMap<String, Value>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Network {
-    pub vpc: String,
-    pub cidrs: Vec<String>,
-    pub subnets: Vec<Subnet>,
-    pub groups: Vec<Group>,
-    pub acls: Vec<Acl>,
-    pub endpoints: Vec<Endpoint>,
-    pub flow_logs: Vec<FlowLog>,
-    /// Route tables with a way to the internet, and the subnets that use them.
-    pub ways_out: Vec<(String, Vec<String>)>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Subnet {
-    pub id: String,
-    pub zone: String,
-    pub public_addresses: bool,
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Group {
-    pub id: String,
-    pub name: String,
-    pub ingress: Vec<Opening>,
-    pub egress: Vec<Opening>,
-}
-
-/// What a security group lets through. `-1` is every protocol.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Opening {
-    pub protocol: String,
-    pub from: i32,
-    pub to: i32,
-    /// Ranges, groups and prefix lists.
-    pub peers: Vec<String>,
-}
-
-impl Opening {
-    pub fn is_to_all(&self) -> bool {
-        self.peers
-            .iter()
-            .any(|peer| peer == "0.0.0.0/0" || peer == "::/0")
-    }
-
-    pub fn holds(&self, port: i32) -> bool {
-        self.protocol == "-1" || (self.from..=self.to).contains(&port)
-    }
-}
-
-impl std::fmt::Display for Opening {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let peers = self.peers.join(", ");
-        match (self.protocol.as_str(), self.from, self.to) {
-            ("-1", ..) => write!(f, "everything with {peers}"),
-            (protocol, from, to) if from == to => write!(f, "{protocol} {from} with {peers}"),
-            (protocol, from, to) => write!(f, "{protocol} {from} to {to} with {peers}"),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Acl {
-    pub id: String,
-    pub subnets: Vec<String>,
-    pub ingress: Vec<AclEntry>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct AclEntry {
-    pub number: i32,
-    pub allow: bool,
-    pub cidr: String,
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Endpoint {
-    pub id: String,
-    pub service: String,
-    pub interface: bool,
-    pub private_dns: bool,
-    pub subnets: Vec<String>,
-    pub policy: Value,
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct FlowLog {
-    pub active: bool,
-    pub traffic: String,
 }
 
 // Each of its switches is one of RDS's own.
