@@ -9,6 +9,7 @@ pub mod rotation;
 pub mod secret;
 pub mod secret_policy;
 pub mod staging;
+mod written;
 
 use aws_sdk_secretsmanager::types::Tag;
 use rand::SeedableRng;

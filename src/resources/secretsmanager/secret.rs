@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::age::SINCE;
@@ -10,8 +10,9 @@ use super::content::{self, Content, DIGESTS, of_key};
 use super::existing::existing;
 use super::logins::{LOGINS, logins};
 use super::observed::{described, found, listed};
-use super::staging::{CURRENT, forget, once_back, promote, put, source_tag, store, version_of};
-use super::{NOT_FOUND, TAG_VERSION, aws_name, secret_tags};
+use super::staging::{CURRENT, put, source_tag, version_of};
+use super::written::take_back;
+use super::{NOT_FOUND, aws_name, secret_tags};
 use crate::aws::{During, Optional, Reader};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -235,89 +236,6 @@ impl Resource for Secret {
 }
 
 impl Secret {
-    /// Brings an existing secret to what is wanted: the value first, then the tags that say so.
-    async fn write(
-        &self,
-        cx: &Cx<'_>,
-        old: &Found<Self>,
-        value: Option<SecretString>,
-    ) -> Result<Attributes> {
-        let content = Content::of(&cx.id.name);
-        let settings =
-            self.description != old.value.description || self.kms_key != old.value.kms_key;
-        // A key's value has an id of its own, so it is not written together with the settings.
-        let (key, value) = match self.version(content) {
-            Some(version) => (value.map(|value| (version, value)), None),
-            None => (None, value),
-        };
-        let mut version = None;
-        if settings || value.is_some() {
-            let call = cx
-                .aws
-                .secrets
-                .update_secret()
-                .secret_id(old.aws_id())
-                .description(&self.description)
-                .kms_key_id(&self.kms_key)
-                .set_secret_string(value.map(|value| value.expose_secret().to_owned()));
-            let attempt = || async { call.clone().send().await.during("UpdateSecret", cx.id) };
-            version = once_back(cx, attempt).await?.version_id;
-        }
-        if let Some((new, value)) = key {
-            let now = old.attribute("version");
-            if new != now {
-                store(cx, old.aws_id(), &new, &value).await?;
-                promote(cx, old.aws_id(), now, &new).await?;
-                forget(cx.aws, old.aws_id(), &new).await?;
-            }
-            version = Some(new);
-        }
-        let old_tags = old.value.all_tags(content);
-        if version.is_some() || old_tags != self.all_tags(content) {
-            self.tag(cx, &old_tags, version.as_deref()).await?;
-        }
-        let mut attributes = old.attributes.clone();
-        if let Some(version) = version {
-            attributes.insert("version".to_owned(), version);
-        }
-        Ok(attributes)
-    }
-
-    /// Sets the tags, with the version of the digests where they were written: of a key's secret
-    /// the version tells by itself, and a password is no copy of anything.
-    async fn tag(&self, cx: &Cx<'_>, old: &Tags, version: Option<&str>) -> Result<()> {
-        let name = aws_name(cx.stack, &cx.id.name);
-        let content = Content::of(&cx.id.name);
-        let mut tags = self.all_tags(content);
-        let gone: Vec<String> = old
-            .keys()
-            .filter(|key| !tags.contains_key(*key))
-            .cloned()
-            .collect();
-        if let Some(version) = version.filter(|_| content == Content::Digests) {
-            tags.insert(TAG_VERSION.to_owned(), version.to_owned());
-        }
-        cx.aws
-            .secrets
-            .tag_resource()
-            .secret_id(&name)
-            .set_tags(Some(secret_tags(&tags)))
-            .send()
-            .await
-            .during("TagResource", cx.id)?;
-        if !gone.is_empty() {
-            cx.aws
-                .secrets
-                .untag_resource()
-                .secret_id(&name)
-                .set_tag_keys(Some(gone))
-                .send()
-                .await
-                .during("UntagResource", cx.id)?;
-        }
-        Ok(())
-    }
-
     /// The tags with those that tell the sources, where nothing else does.
     pub(super) fn all_tags(&self, content: Content) -> Tags {
         let sources = self.sources.iter().filter(|_| content != Content::Key);
@@ -326,7 +244,7 @@ impl Secret {
     }
 
     /// The id of the value's version, where it follows from the key that is in it.
-    fn version(&self, content: Content) -> Option<String> {
+    pub(super) fn version(&self, content: Content) -> Option<String> {
         let key = self.sources.values().next();
         key.filter(|_| content == Content::Key)
             .map(|id| version_of(id))
@@ -355,23 +273,6 @@ fn somebody_elses(name: &str, refused: Error) -> Error {
     )
     .hint("choose another [stack] name or environment, or delete that secret without recovery")
     .because(refused)
-}
-
-/// The secret that has the name; this stack's own is brought back from deletion.
-async fn take_back(cx: &Cx<'_>, name: &str) -> Result<Option<Found<Secret>>> {
-    let call = cx.aws.secrets.describe_secret().secret_id(name);
-    let secret = call.send().await.during("DescribeSecret", cx.id);
-    // Too new to be seen everywhere.
-    let Some(secret) = secret.unless(NOT_FOUND)? else {
-        return Ok(None);
-    };
-    let deleted = secret.deleted_date.is_some();
-    let old = found(cx.stack, &cx.id.name, secret);
-    if deleted && old.owned {
-        let call = cx.aws.secrets.restore_secret().secret_id(name);
-        call.send().await.during("RestoreSecret", cx.id)?;
-    }
-    Ok(Some(old))
 }
 
 #[cfg(test)]
