@@ -19,6 +19,7 @@ mod data;
 mod endpoint;
 pub mod fold;
 mod latency;
+mod span;
 pub mod sums;
 pub mod suspects;
 mod tally;
