@@ -152,13 +152,26 @@ mod tests {
         a_day: 24,
     };
 
-    fn steady(errors: u64, severity: f64) -> Buckets {
-        let tally = Tally {
+    /// So many errors, none of them scored.
+    fn count(errors: u64) -> Tally {
+        Tally {
+            errors,
+            ..Tally::default()
+        }
+    }
+
+    /// So many errors, each of this severity.
+    fn scored(errors: u64, severity: f64) -> Tally {
+        Tally {
             errors,
             scored: errors,
             severity: float(errors) * severity,
-        };
-        (0..=191).map(|bucket| (bucket, tally)).collect()
+        }
+    }
+
+    fn steady(errors: u64, severity: f64) -> Buckets {
+        let every = |bucket| (bucket, scored(errors, severity));
+        (0..=191).map(every).collect()
     }
 
     #[test]
@@ -166,15 +179,7 @@ mod tests {
         assert_eq!(judge(&steady(5, 4.0), FRAME, false), []);
         assert_eq!(judge(&Buckets::new(), FRAME, false), []);
         // A day's ups and downs.
-        let daily = (0..=191).map(|at| {
-            (
-                at,
-                Tally {
-                    errors: if at % 24 < 12 { 40 } else { 5 },
-                    ..Tally::default()
-                },
-            )
-        });
+        let daily = (0..=191).map(|at| (at, count(if at % 24 < 12 { 40 } else { 5 })));
         assert_eq!(judge(&daily.collect(), FRAME, false), []);
     }
 
@@ -182,14 +187,7 @@ mod tests {
     fn a_spike_is_one_finding() {
         let mut buckets = steady(5, 4.0);
         for bucket in 180..183 {
-            buckets.insert(
-                bucket,
-                Tally {
-                    errors: 80,
-                    scored: 80,
-                    severity: 320.0,
-                },
-            );
+            buckets.insert(bucket, scored(80, 4.0));
         }
         let found = judge(&buckets, FRAME, false);
         assert_eq!(found.len(), 1);
@@ -201,13 +199,7 @@ mod tests {
 
     #[test]
     fn a_new_code() {
-        let buckets = Buckets::from([(
-            185,
-            Tally {
-                errors: 50,
-                ..Tally::default()
-            },
-        )]);
+        let buckets = Buckets::from([(185, count(50))]);
         let found = judge(&buckets, FRAME, false);
         assert_eq!(found.len(), 1);
         assert_eq!(
@@ -236,14 +228,7 @@ mod tests {
     fn a_surge() {
         let mut buckets = steady(5, 3.0);
         for bucket in 168..=191 {
-            buckets.insert(
-                bucket,
-                Tally {
-                    errors: 5,
-                    scored: 5,
-                    severity: 40.0,
-                },
-            );
+            buckets.insert(bucket, scored(5, 8.0));
         }
         let found = judge(&buckets, FRAME, false);
         assert_eq!(found.len(), 1);
@@ -254,13 +239,9 @@ mod tests {
     }
 
     fn errors(counts: impl IntoIterator<Item = (i64, u64)>) -> Buckets {
-        let tally = |errors| Tally {
-            errors,
-            ..Tally::default()
-        };
+        let counts = counts.into_iter();
         counts
-            .into_iter()
-            .map(|(bucket, errors)| (bucket, tally(errors)))
+            .map(|(bucket, errors)| (bucket, count(errors)))
             .collect()
     }
 
@@ -272,22 +253,10 @@ mod tests {
         assert_eq!(judge(&errors([(10, 50), (178, 60)]), FRAME, false), []);
         // But three times as much as ever is a spike, and so is the same at another time.
         let mut worse = nightly.clone();
-        worse.insert(
-            170,
-            Tally {
-                errors: 200,
-                ..Tally::default()
-            },
-        );
+        worse.insert(170, count(200));
         assert_eq!(judge(&worse, FRAME, false)[0].bucket, 170);
         let mut other = nightly;
-        other.insert(
-            182,
-            Tally {
-                errors: 40,
-                ..Tally::default()
-            },
-        );
+        other.insert(182, count(40));
         assert_eq!(judge(&other, FRAME, false)[0].bucket, 182);
     }
 
@@ -303,14 +272,7 @@ mod tests {
     fn a_surge_of_some_hours() {
         let mut buckets = steady(5, 3.0);
         for bucket in 175..180 {
-            buckets.insert(
-                bucket,
-                Tally {
-                    errors: 5,
-                    scored: 5,
-                    severity: 35.0,
-                },
-            );
+            buckets.insert(bucket, scored(5, 7.0));
         }
         let found = judge(&buckets, FRAME, false);
         assert_eq!(
