@@ -35,6 +35,8 @@ pub enum Event {
     },
     /// A remark that is not about a step in progress.
     Note(String),
+    /// What whoever sits at the keyboard must know, whatever reads the data.
+    Alert(String),
     /// What is shown only with `-v`.
     Detail(String),
 }
@@ -73,6 +75,10 @@ impl Events {
             done: done.to_owned(),
             elapsed,
         });
+    }
+
+    pub fn alert(&self, text: impl Into<String>) {
+        self.send(Event::Alert(text.into()));
     }
 
     pub fn note(&self, text: impl Into<String>) {

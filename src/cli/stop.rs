@@ -16,8 +16,9 @@ where
     let (stop, stopped) = watch::channel(false);
     let interrupted = async {
         signal().await;
-        events.note("Stopping: what runs is finished, nothing new starts. Again to leave at once.");
         let _ = stop.send(true);
+        events
+            .alert("Stopping: what runs is finished, nothing new starts. Again to leave at once.");
         signal().await;
     };
     tokio::select! {

@@ -47,8 +47,13 @@ impl Printer {
     /// Text for a person beside the data; left out where a script reads JSON.
     pub fn message(self, text: &str) {
         if !self.json {
-            let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+            self.alert(text);
         }
+    }
+
+    /// Text for whoever sits at the keyboard, also where a script reads JSON.
+    pub fn alert(self, text: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
     }
 
     /// A call, beside whatever else is written: who asks for them reads them from a script, too.

@@ -70,6 +70,7 @@ impl Drawing {
             Event::Failed { id, error } => self.ended(&id, &format!("  ✗ {id}: {error}")),
             Event::Skipped { id, reason } => self.line(&format!("  - {id} skipped: {reason}")),
             Event::Note(text) => self.line(&text),
+            Event::Alert(text) => self.alert(&text),
             Event::Detail(text) => self.detail(&text),
         }
     }
@@ -105,6 +106,13 @@ impl Drawing {
         }
         self.said.remove(id);
         self.line(line);
+    }
+
+    fn alert(&self, text: &str) {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| self.printer.alert(text)),
+            None => self.printer.alert(text),
+        }
     }
 
     fn detail(&self, text: &str) {

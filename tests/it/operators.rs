@@ -182,6 +182,12 @@ fn the_first_signal_lets_finish_what_runs_and_the_next_run_does_the_rest() {
                 })
                 .collect()
         };
+        // Whoever sits there is told, although a script reads the rest.
+        assert!(
+            run.stderr.contains("Again to leave at once"),
+            "{}",
+            run.stderr
+        );
         // What was under way is done; what stands on it was not begun.
         assert!(ids("done").contains(&"vpc/main".to_owned()), "{result:#}");
         assert!(

@@ -1,9 +1,9 @@
 //! A proxy on loopback between the binary and an emulator: it records every call, may delay each,
 //! and harms one of them. HTTP/1.1 on plain threads, one for each connection.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,9 +26,9 @@ pub enum Fault {
     ResetBefore,
     /// The connection is reset after the call was processed.
     ResetAfter,
-    /// Ctrl-C while the call is under way.
+    /// Ctrl-C while the call is under way: it is answered when the process says that it stops.
     Interrupted,
-    /// SIGTERM while the call is under way.
+    /// SIGTERM, likewise.
     Terminated,
     /// Ctrl-C again and again, while the call gets no answer, until the process has ended.
     InterruptedTwice,
@@ -88,6 +88,15 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     client: Mutex<Option<Child>>,
+    stderr: Mutex<Stderr>,
+    heard: Condvar,
+}
+
+/// What the client has written there.
+#[derive(Default)]
+struct Stderr {
+    text: Vec<u8>,
+    ended: bool,
 }
 
 pub struct Proxy {
@@ -107,6 +116,8 @@ impl Proxy {
             state: Mutex::default(),
             changed: Condvar::new(),
             client: Mutex::new(None),
+            stderr: Mutex::default(),
+            heard: Condvar::new(),
         });
         let accepting = shared.clone();
         thread::spawn(move || {
@@ -145,7 +156,8 @@ impl Proxy {
     /// Runs a client, which a fault may kill. `watch` is told its process id when it has started,
     /// and once more when it is ending. Returns when all that it sent is processed.
     pub fn run(&self, command: &mut Command, mut watch: impl FnMut(u32)) -> Output {
-        let (mut stdout, mut stderr) = {
+        *self.shared.stderr.lock().unwrap() = Stderr::default();
+        let (mut stdout, stderr) = {
             let mut client = self.shared.client.lock().unwrap();
             let mut child = command
                 .stdin(Stdio::null())
@@ -158,14 +170,12 @@ impl Proxy {
             *client = Some(child);
             pipes
         };
-        let reader = thread::spawn(move || {
-            let mut text = Vec::new();
-            let _ = stderr.read_to_end(&mut text);
-            text
-        });
+        let shared = self.shared.clone();
+        let reader = thread::spawn(move || shared.listen(stderr));
         let mut text = Vec::new();
         let _ = stdout.read_to_end(&mut text);
-        let stderr = reader.join().unwrap();
+        reader.join().unwrap();
+        let stderr = std::mem::take(&mut self.shared.stderr.lock().unwrap().text);
         let mut client = self.shared.client.lock().unwrap().take().unwrap();
         watch(client.id());
         let status = client.wait().unwrap();
@@ -239,8 +249,8 @@ impl Shared {
             }
             Some(Fault::FailedBefore | Fault::FailedAfter) => reply = wire::failure(&bytes),
             Some(Fault::Throttled) => reply = wire::throttling(&bytes),
-            Some(Fault::Interrupted) => drop(self.signal("INT")),
-            Some(Fault::Terminated) => drop(self.signal("TERM")),
+            Some(Fault::Interrupted) => self.stop("INT"),
+            Some(Fault::Terminated) => self.stop("TERM"),
             Some(Fault::InterruptedTwice) => {
                 while self.signal("INT") {}
                 return Err(io::ErrorKind::ConnectionAborted.into());
@@ -275,6 +285,34 @@ impl Shared {
             *upstream = None;
         }
         reply
+    }
+
+    /// Keeps what the client writes to its standard error, until it closes it.
+    fn listen(&self, stderr: ChildStderr) {
+        let mut reader = BufReader::new(stderr);
+        loop {
+            let mut line = Vec::new();
+            let ended = !matches!(reader.read_until(b'\n', &mut line), Ok(1..));
+            let mut stderr = self.stderr.lock().unwrap();
+            stderr.text.append(&mut line);
+            stderr.ended = ended;
+            drop(stderr);
+            self.heard.notify_all();
+            if ended {
+                return;
+            }
+        }
+    }
+
+    /// Sends the signal, and waits for the client to notice.
+    fn stop(&self, signal: &str) {
+        self.signal(signal);
+        let stderr = self.stderr.lock().unwrap();
+        let unheard = |stderr: &mut Stderr| {
+            let text = String::from_utf8_lossy(&stderr.text);
+            !stderr.ended && !text.contains("Stopping")
+        };
+        drop(self.heard.wait_while(stderr, unheard));
     }
 
     /// False where the client has ended.
