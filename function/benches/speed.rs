@@ -1,8 +1,13 @@
 //! What the functions cost: start, CPU, memory and size of the chatbot beside a function that does
 //! nothing, and the database's CPU for each kind of query.
 //!
-//! `cargo bench -p function --bench speed [-- --rows 10000000]`, on Linux with MariaDB installed.
-//! With more than a million rows, the 30-day queries are asked at a million too and compared.
+//! `cargo bench -p function --bench speed [-- --rows 10000000] [--spread]`, on Linux with MariaDB
+//! installed. With more than a million rows, the 30-day queries are asked at a million too and
+//! compared.
+//!
+//! The function, its Runtime API and the server share one processor: they take turns anyway. To wake
+//! a process on another one costs whoever wakes it, on a virtual machine as much as the whole of a
+//! refusal, and that is no cost of the function's. `--spread` leaves them where the system puts them.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 #![allow(clippy::print_stdout, clippy::cast_precision_loss)]
@@ -20,6 +25,8 @@ mod deployment;
 mod http;
 #[path = "../tests/integration/lambda.rs"]
 mod lambda;
+#[path = "speed/processor.rs"]
+mod processor;
 #[path = "speed/questions.rs"]
 mod questions;
 #[path = "speed/rows.rs"]
@@ -60,6 +67,9 @@ fn main() {
     let binaries = Binaries::build();
     let others = usage::Others::new();
     println!("load average before: {}", usage::load());
+    if !std::env::args().any(|argument| argument == "--spread") {
+        processor::share_one();
+    }
     let server = deployment::server();
     let version = &server.column("SELECT VERSION()")[0];
     println!("MariaDB {version}, {} rows", grouped(rows));

@@ -35,6 +35,7 @@ pub fn load() -> String {
 /// How busy the machine is with what is not ours, since it was made.
 pub struct Others {
     began: Instant,
+    processors: f64,
     machine: Duration,
     own: Duration,
 }
@@ -43,6 +44,8 @@ impl Others {
     pub fn new() -> Self {
         Self {
             began: Instant::now(),
+            // Now, for later this process may be allowed fewer.
+            processors: std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64),
             machine: machine(),
             own: own(),
         }
@@ -52,8 +55,7 @@ impl Others {
     pub fn share(&self, more: Duration) -> f64 {
         let machine = machine().saturating_sub(self.machine);
         let own = own().saturating_sub(self.own) + more;
-        let processors = std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64);
-        let all = self.began.elapsed().as_secs_f64() * processors;
+        let all = self.began.elapsed().as_secs_f64() * self.processors;
         100.0 * machine.saturating_sub(own).as_secs_f64() / all
     }
 }
