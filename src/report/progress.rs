@@ -70,8 +70,8 @@ impl Drawing {
             Event::Failed { id, error } => self.ended(&id, &format!("  ✗ {id}: {error}")),
             Event::Skipped { id, reason } => self.line(&format!("  - {id} skipped: {reason}")),
             Event::Note(text) => self.line(&text),
-            Event::Alert(text) => self.alert(&text),
-            Event::Detail(text) => self.detail(&text),
+            Event::Alert(text) => self.beside_bars(|printer| printer.alert(&text)),
+            Event::Detail(text) => self.beside_bars(|printer| printer.detail(&text)),
         }
     }
 
@@ -108,26 +108,15 @@ impl Drawing {
         self.line(line);
     }
 
-    fn alert(&self, text: &str) {
-        match &self.bars {
-            Some(bars) => bars.suspend(|| self.printer.alert(text)),
-            None => self.printer.alert(text),
-        }
-    }
-
-    fn detail(&self, text: &str) {
-        match &self.bars {
-            Some(bars) => bars.suspend(|| self.printer.detail(text)),
-            None => self.printer.detail(text),
-        }
-    }
-
     fn line(&self, text: &str) {
+        self.beside_bars(|printer| printer.message(text));
+    }
+
+    /// Prints what the bars on a terminal must not be drawn over.
+    fn beside_bars(&self, print: impl FnOnce(Printer)) {
         match &self.bars {
-            Some(bars) => {
-                let _ = bars.println(text);
-            }
-            None => self.printer.message(text),
+            Some(bars) => bars.suspend(|| print(self.printer)),
+            None => print(self.printer),
         }
     }
 }
