@@ -265,15 +265,8 @@ pub const CHECKS: &[Check] = &[
 ];
 
 fn policy(api: &Gateway) -> Finding {
-    let mut methods = api.methods.iter().filter(|method| !method.is_preflight());
-    let signed = methods.all(|method| method.authorization == "AWS_IAM");
     let Some(policy) = &api.policy else {
-        let reason = if signed && !api.methods.is_empty() {
-            "no policy: calls are signed, and IAM's policies in this account say by whom ([api] allow_from names them)"
-        } else {
-            "no policy: the callers are not known, and keys say who may call ([api] allow_from narrows it)"
-        };
-        return Finding::exception(&api.id, reason);
+        return Finding::exception(&api.id, without_policy(api));
     };
     // One statement for everybody is usual, with another that denies all but known addresses.
     let denies = super::policies::statements(policy)
@@ -284,6 +277,17 @@ fn policy(api: &Gateway) -> Finding {
         .collect::<Vec<_>>();
     let found = format!("{} lets everybody in", open.join(", "));
     Finding::of(&api.id, open.is_empty(), found, "known callers only")
+}
+
+/// What keeps strangers out of an API without a policy.
+fn without_policy(api: &Gateway) -> &'static str {
+    let mut methods = api.methods.iter().filter(|method| !method.is_preflight());
+    let signed = !api.methods.is_empty() && methods.all(|method| method.authorization == "AWS_IAM");
+    if signed {
+        "no policy: calls are signed, and IAM's policies in this account say by whom ([api] allow_from names them)"
+    } else {
+        "no policy: the callers are not known, and keys say who may call ([api] allow_from narrows it)"
+    }
 }
 
 /// What an answer without its status would be taken for by a browser, or kept by a proxy.
