@@ -1,8 +1,8 @@
 //! How quick the engine is where every call takes 50 ms: calls, waves, time, CPU and memory of a
 //! first `up`, one with nothing to do, one with one change, and `down`.
 //!
-//! `cargo bench --bench engine`, on Linux, after `scripts/test` has installed the
-//! emulators; with `-- --idle` for nothing but what changes nothing.
+//! `cargo bench --bench engine [-- --idle]`, on Linux, after `scripts/test` has installed the
+//! emulators; `--idle` leaves out what changes something.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 #![allow(clippy::print_stdout)]
