@@ -327,7 +327,7 @@ async fn endpoint(
             };
             if wishes.iter().any(emergency) {
                 let note = format!("The new key is not probed: {error}.");
-                session.events.note(note);
+                session.events.alert(note);
             }
             Ok(None)
         }

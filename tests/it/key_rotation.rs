@@ -196,6 +196,11 @@ impl Stack {
         assert!(proxy.struck(), "{call} was never called");
     }
 
+    fn assert_said(&self, text: &str) {
+        let said = self.said.borrow();
+        assert!(said.contains(text), "{said}");
+    }
+
     fn no_value_was_said(&self) {
         for (_, id) in self.keys() {
             let value = self.value(&id);
@@ -212,6 +217,7 @@ fn rotations(emulator: Emulator) {
     // From one key to the next, and to the one after that.
     assert_eq!(stack.rotate(&["chatbot"]), "overlap v1 old, v2 current");
     stack.assert_valid("chatbot-v2", &["chatbot-v1", "chatbot-v2"]);
+    stack.assert_said("api-key/chatbot: the new key is not probed");
     // Nothing to do yet; and `up` is content.
     assert_eq!(stack.rotate(&[]), "overlap v1 old, v2 current");
     assert_eq!(changes(&stack.run(&["up"]).ok()), 0);
