@@ -72,7 +72,8 @@ impl Site<'_> {
                 agree(&last_use(self.aws, self.stack, plan, old).await?)?;
             }
             if matches!(step, Step::Probe(_)) && self.endpoint.is_none() {
-                self.events.alert(format!("{id}: the new key is not probed"));
+                self.events
+                    .alert(format!("{id}: the new key is not probed"));
                 probed = true;
                 continue;
             }
