@@ -1,19 +1,28 @@
 //! Where the processes run.
 
-/// Keeps this thread, and every thread and process that it will start, on the processor that it
-/// runs on now.
-#[cfg(target_os = "linux")]
-pub fn share_one() {
-    use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
+use std::process::{Command, Stdio};
 
-    let processor = sched_getcpu();
-    let mut one = CpuSet::new();
-    one.set(processor);
-    sched_setaffinity(None, &one).expect("its own processor");
-    println!("everything on processor {processor}");
+use crate::usage::status;
+
+/// The processors that this process may run on, as the kernel lists them: `0-3,6`.
+pub fn allowed() -> String {
+    status(std::process::id(), "Cpus_allowed_list")
 }
 
-#[cfg(not(target_os = "linux"))]
-pub fn share_one() {
-    panic!("only Linux tells what a process costs");
+/// The first of some.
+pub fn first(processors: &str) -> &str {
+    let end = processors.find(|character: char| !character.is_ascii_digit());
+    &processors[..end.unwrap_or(processors.len())]
+}
+
+/// Keeps this process, another one, and all that this one will start on some processors.
+pub fn keep_on(processors: &str, other: u32) {
+    for process in [std::process::id(), other] {
+        let status = Command::new("taskset")
+            .args(["--all-tasks", "--cpu-list", "--pid", processors])
+            .arg(process.to_string())
+            .stdout(Stdio::null())
+            .status();
+        assert!(status.expect("taskset runs").success(), "taskset");
+    }
 }

@@ -20,10 +20,17 @@ pub fn cpu(process: u32) -> Duration {
 
 /// The most memory that a process has had so far, in KiB.
 pub fn peak_memory(process: u32) -> u64 {
-    let status = read_to_string(format!("/proc/{process}/status")).expect("the process runs");
-    let line = status.lines().find(|line| line.starts_with("VmHWM"));
-    let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    let text = status(process, "VmHWM");
+    let number = text.split(' ').next().and_then(|kib| kib.parse().ok());
     number.expect("a number of KiB")
+}
+
+/// One line of what the kernel tells of a process.
+pub fn status(process: u32, name: &str) -> String {
+    let status = read_to_string(format!("/proc/{process}/status")).expect("the process runs");
+    let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+    let line = lines.find(|(known, _)| *known == name);
+    line.expect("a known name").1.trim().to_string()
 }
 
 /// The load averages of the last 1, 5 and 15 minutes.
@@ -35,7 +42,6 @@ pub fn load() -> String {
 /// How busy the machine is with what is not ours, since it was made.
 pub struct Others {
     began: Instant,
-    processors: f64,
     machine: Duration,
     own: Duration,
 }
@@ -44,8 +50,6 @@ impl Others {
     pub fn new() -> Self {
         Self {
             began: Instant::now(),
-            // Now, for later this process may be allowed fewer.
-            processors: std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64),
             machine: machine(),
             own: own(),
         }
@@ -55,7 +59,8 @@ impl Others {
     pub fn share(&self, more: Duration) -> f64 {
         let machine = machine().saturating_sub(self.machine);
         let own = own().saturating_sub(self.own) + more;
-        let all = self.began.elapsed().as_secs_f64() * self.processors;
+        let processors = std::thread::available_parallelism().map_or(1.0, |n| n.get() as f64);
+        let all = self.began.elapsed().as_secs_f64() * processors;
         100.0 * machine.saturating_sub(own).as_secs_f64() / all
     }
 }
