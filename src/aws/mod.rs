@@ -243,12 +243,26 @@ async fn sdk_config(access: &Access, calls: Arc<Calls>, events: &Events) -> SdkC
 /// Bytes.
 const PAGE: usize = 4096;
 
+/// How often an endpoint is asked that takes the question and gives no answer. One that has just
+/// started on a busy machine can leave the first question lying for seconds.
+const QUESTIONS: usize = 6;
+
+/// Whether another question may be answered: the last one was lost, and not for want of a listener.
+fn is_lost(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Timeout(at) => *at != ureq::Timeout::Connect,
+        ureq::Error::Io(error) => error.kind() != std::io::ErrorKind::ConnectionRefused,
+        _ => false,
+    }
+}
+
 /// Asks an endpoint which emulator it is, by the page that each serves about itself.
 async fn detect(url: &str) -> Result<Emulator> {
     let base = url.trim_end_matches('/').to_owned();
     let probe = move || {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .proxy(None)
+            .timeout_connect(Some(Duration::from_secs(3)))
             .timeout_global(Some(Duration::from_secs(5)))
             .http_status_as_error(false)
             // The pages are small, and room for more takes time to clear.
@@ -257,10 +271,15 @@ async fn detect(url: &str) -> Result<Emulator> {
             .build()
             .into();
         let serves = |path: &str| {
-            agent
-                .get(format!("{base}{path}"))
-                .call()
-                .map(|answer| answer.status().is_success())
+            let ask = || {
+                let answer = agent.get(format!("{base}{path}")).call()?;
+                Ok(answer.status().is_success())
+            };
+            let again = |answer: &std::result::Result<_, _>| answer.as_ref().is_err_and(is_lost);
+            (1..QUESTIONS).fold(
+                ask(),
+                |answer, _| if again(&answer) { ask() } else { answer },
+            )
         };
         Ok(if serves("/_ministack/health")? {
             Emulator::MiniStack

@@ -6,15 +6,21 @@ use std::net::TcpListener;
 use crate::emulator::{Emulator, free_port};
 use crate::project::Project;
 
-/// A server that answers every request alike, until the test ends. Its URL.
-fn answering(status: &'static str, body: &'static str) -> String {
+/// A server that answers every request alike, until the test ends, but hangs up on the first one for
+/// the path `lost`. Its URL.
+fn answering(mut lost: Option<&'static str>, status: &'static str, body: &'static str) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let head = BufReader::new(&stream).lines().map_while(Result::ok);
-            head.take_while(|line| !line.is_empty()).for_each(drop);
+            let head: Vec<String> = head.take_while(|line| !line.is_empty()).collect();
+            let path = head.first().and_then(|line| line.split(' ').nth(1));
+            if path.is_some() && path == lost {
+                lost = None;
+                continue;
+            }
             let length = body.len();
             let _ = write!(
                 stream,
@@ -29,7 +35,7 @@ fn refused_with(code: &'static str) -> String {
     let body = format!(
         "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>No.</Message></Error><RequestId>r-1</RequestId></ErrorResponse>"
     );
-    let url = answering("403 Forbidden", body.leak());
+    let url = answering(None, "403 Forbidden", body.leak());
     let run = Project::new().wmctl(&["plan", "--no-build", "--endpoint-url", &url]);
     assert_eq!(run.code, 5, "{}", run.all());
     assert!(run.stderr.contains(code), "{}", run.all());
@@ -95,6 +101,15 @@ fn an_emulator_that_is_not_there() {
         run.all()
     );
     assert!(run.stderr.contains("wmctl local start"), "{}", run.all());
+}
+
+/// As an emulator does whose machine is busy: the first question is lost.
+#[test]
+fn an_emulator_that_answers_only_when_asked_again() {
+    let url = answering(Some("/_ministack/health"), "403 Forbidden", "No.");
+    let run = Project::new().wmctl(&["plan", "--no-build", "--endpoint-url", &url]);
+    assert!(!run.stderr.contains("nothing answers"), "{}", run.all());
+    assert!(run.stderr.contains("GetCallerIdentity"), "{}", run.all());
 }
 
 #[test]
