@@ -8,7 +8,7 @@ use crate::detect::flood::{self, Visits};
 use crate::detect::{Kind, Seen, Severity, Threat, login, probe};
 use crate::rollup::suspects::Suspect;
 use crate::rollup::view::{Counts, View};
-use crate::rollup::{Addresses, Bursts, DAY, Map, Name, Suspects};
+use crate::rollup::{Bursts, Candidates, DAY, Map, Name, Senders, Suspects, undecodable};
 use crate::time::Window;
 
 /// How far back the usual is looked for.
@@ -21,14 +21,14 @@ pub struct Facts {
     /// Requests in the window, of suspects and of those who may have flooded the site.
     requests: Map<u64>,
     /// Everyone's requests in the window, and in the days before it: what is usual.
-    pub addresses: Addresses,
+    pub senders: Senders,
     /// The same by minute, of those who are busy.
     pub bursts: Bursts,
 }
 
 impl Facts {
     /// From what is known of the window.
-    pub fn new(suspects: Suspects, addresses: Addresses, bursts: Bursts) -> Self {
+    pub fn new(suspects: Suspects, senders: Senders, bursts: Bursts) -> Self {
         let sweepers = suspects
             .by_address
             .iter()
@@ -38,10 +38,10 @@ impl Facts {
         Self {
             requests: sweepers
                 .chain(floods)
-                .map(|address| (address.clone(), addresses.of(address)))
+                .map(|address| (address.clone(), senders.of(address)))
                 .collect(),
             suspects,
-            addresses,
+            senders,
             bursts,
         }
     }
@@ -52,22 +52,23 @@ impl Facts {
         asked: impl Fn(Kind) -> bool,
         view: &mut View<'_>,
     ) -> Result<Self, Error> {
-        let mut suspects = Suspects::default();
-        let (mut addresses, mut bursts) = (Addresses::default(), Bursts::default());
-        let mut parts: Vec<&mut dyn Counts> = vec![&mut suspects];
+        let mut candidates = Candidates::default();
+        let (mut senders, mut bursts) = (Senders::default(), Bursts::default());
+        let mut parts: Vec<&mut dyn Counts> = vec![&mut candidates];
         if asked(Kind::RequestFlood) {
-            parts.extend([&mut addresses as &mut dyn Counts, &mut bursts]);
+            parts.extend([&mut senders as &mut dyn Counts, &mut bursts]);
         } else if asked(Kind::Scanner) {
-            parts.push(&mut addresses);
+            parts.push(&mut senders);
         }
         view.gather(&mut parts, window).await?;
-        let mut facts = Self::new(suspects, addresses, bursts);
+        let suspects = candidates.suspects().map_err(undecodable)?;
+        let mut facts = Self::new(suspects, senders, bursts);
         if asked(Kind::RequestFlood) {
             let before = Window {
                 start: window.start.plus(-HISTORY),
                 end: window.start.plus(-1),
             };
-            view.gather(&mut [&mut facts.addresses, &mut facts.bursts], &before)
+            view.gather(&mut [&mut facts.senders, &mut facts.bursts], &before)
                 .await?;
         }
         Ok(facts)
@@ -96,11 +97,11 @@ impl Facts {
 
     /// What is usual, of all who came often.
     fn site(&self) -> flood::Site {
+        let often = self.senders.with_at_least(flood::LEAST_REQUESTS);
         let busy = self.bursts.by_address.iter();
-        let busy = busy.filter(|(name, _)| self.addresses.of(name) >= flood::LEAST_REQUESTS);
+        let busy = busy.filter(|(name, _)| often.of(name) > 0);
         let busy: Vec<&Visits> = busy.map(|(_, visits)| visits).collect();
-        let all = self.addresses.with_at_least(flood::LEAST_REQUESTS);
-        flood::Site::new(&busy, all)
+        flood::Site::new(&busy, often.distinct())
     }
 
     fn floods(&self, window: &Window, told: &HashMap<&str, u64>) -> Vec<Threat> {

@@ -106,6 +106,7 @@ async fn run(call: Call<'_>) -> Result<Answer, Fault> {
             .collect(),
         top_endpoints: busiest(&sums),
         top_ips: addresses
+            .senders
             .busiest(TOP)
             .into_iter()
             .map(|(address, requests)| Address {

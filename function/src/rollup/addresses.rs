@@ -1,15 +1,14 @@
-//! Addresses: who sent how many requests.
+//! Addresses: who sent requests, and how many of them there are.
 
 use std::hash::BuildHasher as _;
-use std::net::{IpAddr, Ipv6Addr};
 
 use cardinality_estimator::CardinalityEstimator;
 use foldhash::fast::FixedState;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use wyhash::WyHash;
 
-use super::tally::Tally;
-use super::{Data, Map, Name, Part, Request, Undecodable};
+use super::senders::Senders;
+use super::{Data, Part, Request, Undecodable};
 
 /// Of more different addresses than this in an hour, or in a longer span that is over, only those
 /// that came most often are counted apart.
@@ -20,32 +19,17 @@ const OF_LONGER: usize = 5000;
 type Estimator = CardinalityEstimator<u128, WyHash, 15>;
 
 /// The addresses of some span of time.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub struct Addresses {
-    /// Requests by address, as IPv6 has it; IPv4 ones are mapped.
-    requests: Tally,
-    /// Of what is no address: rows may come from elsewhere.
-    others: Map<u64>,
+    pub senders: Senders,
     /// All of them, once there were too many to keep each.
     all: Option<Estimator>,
-}
-
-fn number(address: &str) -> Option<u128> {
-    match address.parse().ok()? {
-        IpAddr::V4(address) => Some(address.to_ipv6_mapped().into()),
-        IpAddr::V6(address) => Some(address.into()),
-    }
-}
-
-/// In canonical form.
-fn text(number: u128) -> String {
-    Ipv6Addr::from(number).to_canonical().to_string()
 }
 
 impl Addresses {
     /// How many there are: exactly, or within 2 % where some of them were not counted apart.
     pub fn distinct(&self) -> u64 {
-        let kept = self.requests.counts().len() + self.others.len();
+        let kept = self.senders.distinct();
         let count = match &self.all {
             None => kept,
             Some(all) => {
@@ -57,83 +41,22 @@ impl Addresses {
         u64::try_from(count).unwrap_or(u64::MAX)
     }
 
-    /// How many requests came from one.
-    pub fn of(&self, address: &str) -> u64 {
-        match number(address) {
-            Some(number) => self.requests.of(number),
-            None => self.others.get(address).copied().unwrap_or(0),
-        }
-    }
-
-    /// How many addresses have so many requests or more.
-    pub fn with_at_least(&self, requests: u64) -> usize {
-        let counts = self.requests.counts();
-        let counts = counts.iter().map(|(_, count)| count);
-        let counts = counts.chain(self.others.values());
-        counts.filter(|count| **count >= requests).count()
-    }
-
-    /// Those with the most requests, the busiest first.
-    pub fn busiest(&self, most: usize) -> Vec<(String, u64)> {
-        let mut counts = self.requests.counts().into_owned();
-        // There may be many: only what is answered need be in order.
-        cut(&mut counts, most);
-        let others = self.others.iter().map(|(name, c)| (name.to_string(), *c));
-        let mut names: Vec<(String, u64)> = counts
-            .into_iter()
-            .map(|(number, count)| (text(number), count))
-            .chain(others)
-            .collect();
-        names.sort_by(|(name, a), (other, b)| b.cmp(a).then_with(|| name.cmp(other)));
-        names.truncate(most);
-        names
-    }
-
     fn insert_into(&self, all: &mut Estimator) {
-        for (number, _) in self.requests.counts().iter() {
-            all.insert(number);
-        }
-        for name in self.others.keys() {
-            // The same in every process, for it is stored.
-            all.insert(&u128::from(FixedState::default().hash_one(name.as_str())));
-        }
+        // The same in every process, for it is stored.
+        let number = |name: &str| u128::from(FixedState::default().hash_one(name));
+        self.senders.each(number, |number| all.insert(&number));
     }
 
     /// Keeps so many addresses apart, and counts how many there were in all.
     fn keep(&mut self, most: usize) {
-        self.requests.settle();
-        if self.requests.counts().len() + self.others.len() <= most {
+        self.senders.settle();
+        if self.senders.distinct() <= most {
             return;
         }
         let mut all = self.all.take().unwrap_or_default();
         self.insert_into(&mut all);
         self.all = Some(all);
-        let mut counts = self.requests.counts().into_owned();
-        cut(&mut counts, most);
-        self.requests = counts.into_iter().collect();
-        super::take_least(&mut self.others, most, |count| *count);
-    }
-}
-
-/// Leaves those with the most requests; of equals, the lower numbers.
-fn cut(counts: &mut Vec<(u128, u64)>, most: usize) {
-    if counts.len() > most {
-        counts.select_nth_unstable_by(most, |(number, a), (other, b)| {
-            b.cmp(a).then(number.cmp(other))
-        });
-        counts.truncate(most);
-    }
-}
-
-/// In order, each less the one before it: most are a few bytes then.
-impl Serialize for Addresses {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut counts = self.requests.counts().into_owned();
-        let mut last = 0;
-        for (number, _) in &mut counts {
-            (*number, last) = (*number - last, *number);
-        }
-        (counts, &self.others, &self.all).serialize(serializer)
+        self.senders.keep(most);
     }
 }
 
@@ -141,21 +64,11 @@ impl Part for Addresses {
     const NUMBER: u8 = 2;
 
     fn add(&mut self, request: &Request<'_>) {
-        if let Some(number) = number(request.ip_address) {
-            self.requests.add(number, 1);
-        } else {
-            let name = Name::new(request.ip_address);
-            *self.others.entry(name).or_default() += 1;
-        }
+        self.senders.count(request.ip_address);
     }
 
     fn read(&mut self, mut data: Data<'_>) -> Result<(), Undecodable> {
-        let mut number = 0;
-        data.each(|(further, requests): (u128, u64)| {
-            number += further;
-            self.requests.add(number, requests);
-        })?;
-        data.join(&mut self.others, |known, requests: u64| *known += requests)?;
+        self.senders.join(&mut data)?;
         match (&mut self.all, data.field()?) {
             (Some(all), Some(other)) => all.merge(&other),
             (None, other) => self.all = other,
@@ -165,7 +78,7 @@ impl Part for Addresses {
     }
 
     fn settle(&mut self) {
-        self.requests.settle();
+        self.senders.settle();
     }
 
     fn prune(&mut self) {
@@ -206,7 +119,7 @@ mod tests {
         one.prune();
         one.read(Data::new(&encode(&other).unwrap())).unwrap();
         assert_eq!(one.distinct(), 4000);
-        assert_eq!(one.of("0.0.7.208"), 2);
+        assert_eq!(one.senders.of("0.0.7.208"), 2);
     }
 
     #[test]
@@ -219,9 +132,12 @@ mod tests {
             }
         }
         day.compact(24);
-        let (found, kept) = (day.distinct(), day.requests.counts().len());
+        let (found, kept) = (day.distinct(), day.senders.distinct());
         assert!((9800..=10_200).contains(&found), "{found} is not 10,000");
-        assert_eq!((kept, day.with_at_least(2)), (OF_LONGER, 1000));
+        assert_eq!(
+            (kept, day.senders.with_at_least(2).distinct()),
+            (OF_LONGER, 1000)
+        );
     }
 
     #[test]
@@ -242,11 +158,11 @@ mod tests {
         other.read(Data::new(&encode(&one).unwrap())).unwrap();
         let busiest = [("unknown", 6), ("2001:db8::1", 5), ("203.0.113.9", 4)];
         assert_eq!(
-            other.busiest(9),
+            other.senders.busiest(9),
             busiest.map(|(address, requests)| (address.to_string(), requests))
         );
-        assert_eq!(other.busiest(1)[0].0, "unknown");
-        assert_eq!((other.distinct(), other.of("unknown")), (3, 6));
+        assert_eq!(other.senders.busiest(1)[0].0, "unknown");
+        assert_eq!((other.distinct(), other.senders.of("unknown")), (3, 6));
     }
 
     #[test]
@@ -261,7 +177,7 @@ mod tests {
                 visit(&mut segment, 7, 60);
             }
             segment.prune();
-            assert!(segment.requests.counts().len() <= OF_AN_HOUR);
+            assert!(segment.senders.distinct() <= OF_AN_HOUR);
             let data = encode(&segment).unwrap();
             merged.read(Data::new(&data)).unwrap();
         }
@@ -271,6 +187,6 @@ mod tests {
             (166_600..=173_400).contains(&found),
             "{found} is not 170,000"
         );
-        assert_eq!(merged.of("0.0.0.7"), 37);
+        assert_eq!(merged.senders.of("0.0.0.7"), 37);
     }
 }

@@ -29,6 +29,11 @@ impl<'d> Data<'d> {
         Self(Deserializer::from_bytes(bytes))
     }
 
+    /// What is not read yet.
+    pub fn rest(self) -> Result<&'d [u8], Undecodable> {
+        self.0.finalize()
+    }
+
     /// The next field.
     pub fn field<T: Deserialize<'d>>(&mut self) -> Result<T, Undecodable> {
         T::deserialize(&mut self.0)
@@ -50,7 +55,32 @@ impl<'d> Data<'d> {
         known: &mut Map<V>,
         merge: fn(&mut V, R),
     ) -> Result<(), Undecodable> {
-        Join { known, merge }.deserialize(&mut self.0)
+        let join = Join {
+            known,
+            growth: likely_new,
+            is_wanted: |_: &str| true,
+            merge,
+            skipped: PhantomData::<R>,
+        };
+        join.deserialize(&mut self.0)
+    }
+
+    /// The same for the few names that are wanted. The other values are read as the form `S`,
+    /// which may keep less.
+    pub fn join_some<V: From<R>, R: Deserialize<'d>, S: Deserialize<'d>>(
+        &mut self,
+        known: &mut Map<V>,
+        is_wanted: impl Fn(&str) -> bool,
+        merge: fn(&mut V, R),
+    ) -> Result<(), Undecodable> {
+        let join = Join {
+            known,
+            growth: |_, _| 0,
+            is_wanted,
+            merge,
+            skipped: PhantomData::<S>,
+        };
+        join.deserialize(&mut self.0)
     }
 }
 
@@ -88,12 +118,22 @@ impl<'d, T: Deserialize<'d>, F: FnMut(T)> Visitor<'d> for Each<T, F> {
     }
 }
 
-struct Join<'m, V, R> {
+struct Join<'m, V, R, S, W> {
     known: &'m mut Map<V>,
+    /// By how much the map is likely to grow, from how much it and the other one hold.
+    growth: fn(usize, usize) -> usize,
+    is_wanted: W,
     merge: fn(&mut V, R),
+    skipped: PhantomData<S>,
 }
 
-impl<'d, V: From<R>, R: Deserialize<'d>> DeserializeSeed<'d> for Join<'_, V, R> {
+impl<'d, V, R, S, W> DeserializeSeed<'d> for Join<'_, V, R, S, W>
+where
+    V: From<R>,
+    R: Deserialize<'d>,
+    S: Deserialize<'d>,
+    W: Fn(&str) -> bool,
+{
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'d>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -101,7 +141,13 @@ impl<'d, V: From<R>, R: Deserialize<'d>> DeserializeSeed<'d> for Join<'_, V, R> 
     }
 }
 
-impl<'d, V: From<R>, R: Deserialize<'d>> Visitor<'d> for Join<'_, V, R> {
+impl<'d, V, R, S, W> Visitor<'d> for Join<'_, V, R, S, W>
+where
+    V: From<R>,
+    R: Deserialize<'d>,
+    S: Deserialize<'d>,
+    W: Fn(&str) -> bool,
+{
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -109,9 +155,13 @@ impl<'d, V: From<R>, R: Deserialize<'d>> Visitor<'d> for Join<'_, V, R> {
     }
 
     fn visit_map<A: MapAccess<'d>>(self, mut entries: A) -> Result<(), A::Error> {
-        let new = likely_new(self.known.len(), entries.size_hint().unwrap_or(0));
+        let new = (self.growth)(self.known.len(), entries.size_hint().unwrap_or(0));
         self.known.reserve(new.min(MOST_RESERVED));
         while let Some(name) = entries.next_key::<&'d str>()? {
+            if !(self.is_wanted)(name) {
+                entries.next_value::<S>()?;
+                continue;
+            }
             let value: R = entries.next_value()?;
             match self.known.get_mut(name) {
                 Some(known) => (self.merge)(known, value),

@@ -14,11 +14,13 @@
 
 pub mod addresses;
 pub mod bursts;
+mod candidates;
 pub mod compact;
 mod data;
 mod endpoint;
 pub mod fold;
 mod latency;
+mod senders;
 mod span;
 pub mod sums;
 pub mod suspects;
@@ -36,8 +38,10 @@ use sqlx::{Error, Row as _};
 
 pub use addresses::Addresses;
 pub use bursts::Bursts;
+pub use candidates::Candidates;
 pub use data::{Data, Undecodable, encode};
 pub use endpoint::OfEndpoint;
+pub use senders::Senders;
 pub use sums::Sums;
 pub use suspects::Suspects;
 pub use template::template;
@@ -46,7 +50,7 @@ use crate::time::Second;
 
 /// The form of the data in the tables. A change to what a [`Part`] holds needs another number: a
 /// function neither reads nor writes another one's, so both can serve while one replaces the other.
-pub const FORMAT: u8 = 3;
+pub const FORMAT: u8 = 4;
 
 /// Seconds in an hour.
 pub const HOUR: i64 = 3600;
@@ -172,7 +176,7 @@ impl Hour {
 }
 
 /// What the database answered is not what a part of this format is.
-fn undecodable(error: Undecodable) -> Error {
+pub(crate) fn undecodable(error: Undecodable) -> Error {
     Error::Decode(error.into())
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
+use super::candidates::Filed;
 use super::{Data, Map, Name, Part, Request, Undecodable, take_least};
 use crate::detect::{Kind, Seen, agent, login, payload, probe};
 use crate::sorted::Sorted;
@@ -18,11 +19,10 @@ const OF_LONGER: usize = 500;
 const AGENTS: usize = 1000;
 
 /// The suspects of some span of time.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub struct Suspects {
     pub by_address: Map<Suspect>,
     /// What user agents give away. There are few different ones, and each takes a while to look at.
-    #[serde(skip)]
     agents: Map<Agent>,
 }
 
@@ -85,7 +85,7 @@ impl From<Suspect<&str>> for Suspect {
 }
 
 impl Suspect {
-    fn merge(&mut self, other: Suspect<&str>) {
+    pub(super) fn merge(&mut self, Filed(other): Filed<Suspect<&str>>) {
         see_all(&mut self.misses, other.misses);
         if self.missing.len() < probe::MOST_PATHS {
             self.missing.merge(&other.missing, same);
@@ -141,6 +141,13 @@ impl Suspects {
             self.agents.insert(Name::new(user_agent), agent);
         }
         &self.agents[user_agent]
+    }
+}
+
+impl Serialize for Suspects {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let filed = self.by_address.iter();
+        serializer.collect_map(filed.map(|(name, suspect)| (name, Filed(suspect))))
     }
 }
 

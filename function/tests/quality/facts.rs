@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use function::detect::Kind;
 use function::detect::unusual::{self, Buckets, Frame, Tally};
-use function::rollup::{Addresses, Bursts, Data, HOUR, Hour, Part, Request, Suspects, encode};
+use function::rollup::view::Counts;
+use function::rollup::{Bursts, Candidates, Data, HOUR, Hour, Part, Request, Senders, encode};
 use function::threats::Facts;
 use function::time::{Second, Window};
 use traffic::{Access, Error};
@@ -65,18 +66,20 @@ impl Days {
 
     /// The threats of the days from `first` to `last`.
     pub fn judge(&self, first: u32, last: u32) -> BTreeSet<(Kind, String)> {
-        let mut suspects = Suspects::default();
-        let (mut addresses, mut bursts) = (Addresses::default(), Bursts::default());
+        let mut candidates = Candidates::default();
+        let (mut senders, mut bursts) = (Senders::default(), Bursts::default());
         for of_day in self.0.range(first..=last).map(|(_, of_day)| of_day) {
-            read(&mut suspects, &of_day.suspects);
-            read(&mut addresses, &of_day.addresses);
+            read(&mut candidates, &of_day.suspects);
+            read(&mut senders, &of_day.addresses);
             read(&mut bursts, &of_day.bursts);
         }
-        let mut facts = Facts::new(suspects, addresses, bursts);
+        senders.settle();
+        let mut facts = Facts::new(candidates.suspects().unwrap(), senders, bursts);
         for (_, of_day) in self.0.range(first.saturating_sub(HISTORY)..first) {
-            read(&mut facts.addresses, &of_day.addresses);
+            read(&mut facts.senders, &of_day.addresses);
             read(&mut facts.bursts, &of_day.bursts);
         }
+        facts.senders.settle();
         let at = |day: u32| Second::from_epoch(i64::from(day) * DAY);
         let found = facts.judge(&Window {
             start: at(first),
@@ -90,7 +93,7 @@ impl Days {
 }
 
 /// Adds an hour to its day, by way of the table.
-fn fold<P: Part>(hour: &mut P, day: &mut P) {
+fn fold<P: Part + Send>(hour: &mut P, day: &mut P) {
     hour.prune();
     read(day, &encode(hour).unwrap());
 }
@@ -100,8 +103,8 @@ fn compacted(mut part: impl Part) -> Vec<u8> {
     encode(&part).unwrap()
 }
 
-fn read(part: &mut impl Part, data: &[u8]) {
-    part.read(Data::new(data)).unwrap();
+fn read(counts: &mut dyn Counts, data: &[u8]) {
+    counts.read(Data::new(data)).unwrap();
 }
 
 /// Every code's errors by hour since 1970.
