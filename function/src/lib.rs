@@ -21,6 +21,7 @@ pub mod json;
 pub mod keys;
 pub mod list;
 pub mod log;
+pub mod memory;
 pub mod metrics;
 pub mod migrate;
 pub mod openapi;

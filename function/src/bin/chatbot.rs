@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 /// One sandbox answers one request at a time: one thread is enough.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
+    function::memory::keep();
     function::log::set_level(log_level(&environment));
     let chatbot = Mutex::new(Chatbot::new(Settings::read(&environment)));
     let chatbot = &chatbot;

@@ -21,6 +21,7 @@ mod lambda;
 mod large_tables;
 mod lists;
 mod logs;
+mod memory;
 mod migrating;
 mod migrations;
 mod outages;
