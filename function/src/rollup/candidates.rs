@@ -145,44 +145,31 @@ impl Counts for Candidates {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::encode;
+    use super::super::suspects::tests::request;
     use super::*;
-
-    fn request<'a>(
-        second: i64,
-        ip_address: &'a str,
-        endpoint: &'a str,
-        status_code: u16,
-    ) -> Request<'a> {
-        Request {
-            second,
-            ip_address,
-            endpoint,
-            status_code,
-            ..Request::PLAIN
-        }
-    }
 
     /// Those of whom enough is known, from three segments and the rows after them.
     #[test]
     fn who_may_be_judged_is_put_together_in_full() {
         let paths: Vec<String> = (0..8).map(|number| format!("/lost/{number}")).collect();
         let mut requests = vec![
-            request(1, "192.0.2.1", "/lost", 404),
-            request(2, "192.0.2.2", "/items?id=1' OR '1'='1", 500),
-            Request {
-                user_agent: "sqlmap/1.7",
-                ..request(3, "192.0.2.3", "/", 200)
-            },
+            request(1, "192.0.2.1", "/lost", 404, ""),
+            request(2, "192.0.2.2", "/items?id=1' OR '1'='1", 500, ""),
+            request(3, "192.0.2.3", "/", 200, "sqlmap/1.7"),
         ];
-        requests.extend(paths.iter().map(|path| request(4, "192.0.2.4", path, 404)));
+        requests.extend(
+            paths
+                .iter()
+                .map(|path| request(4, "192.0.2.4", path, 404, "")),
+        );
         requests.extend(
             paths
                 .iter()
                 .skip(1)
-                .map(|path| request(5, "192.0.2.5", path, 404)),
+                .map(|path| request(5, "192.0.2.5", path, 404, "")),
         );
-        requests.extend((0..10).map(|second| request(second, "192.0.2.6", "/login", 401)));
-        requests.extend((0..9).map(|second| request(second, "192.0.2.7", "/login", 401)));
+        requests.extend((0..10).map(|second| request(second, "192.0.2.6", "/login", 401, "")));
+        requests.extend((0..9).map(|second| request(second, "192.0.2.7", "/login", 401, "")));
         let mut parts: [Suspects; 4] = Default::default();
         for (number, request) in requests.iter().enumerate() {
             Part::add(&mut parts[number % 4], request);

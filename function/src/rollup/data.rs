@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use postcard::Deserializer;
 use postcard::de_flavors::Slice;
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 
 use super::{Map, Name, Part};
 
@@ -45,7 +45,7 @@ impl<'d> Data<'d> {
             visit,
             element: PhantomData,
         };
-        each.deserialize(&mut self.0)
+        self.0.deserialize_seq(each)
     }
 
     /// The next field, a map: counts what it has counted. Nothing else reads as much, so it is
@@ -62,7 +62,7 @@ impl<'d> Data<'d> {
             merge,
             skipped: PhantomData::<R>,
         };
-        join.deserialize(&mut self.0)
+        self.0.deserialize_map(join)
     }
 
     /// The same for the few names that are wanted. The other values are read as the form `S`,
@@ -80,7 +80,7 @@ impl<'d> Data<'d> {
             merge,
             skipped: PhantomData::<S>,
         };
-        join.deserialize(&mut self.0)
+        self.0.deserialize_map(join)
     }
 }
 
@@ -93,14 +93,6 @@ fn likely_new(known: usize, entries: usize) -> usize {
 struct Each<T, F> {
     visit: F,
     element: PhantomData<T>,
-}
-
-impl<'d, T: Deserialize<'d>, F: FnMut(T)> DeserializeSeed<'d> for Each<T, F> {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'d>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
 }
 
 impl<'d, T: Deserialize<'d>, F: FnMut(T)> Visitor<'d> for Each<T, F> {
@@ -125,20 +117,6 @@ struct Join<'m, V, R, S, W> {
     is_wanted: W,
     merge: fn(&mut V, R),
     skipped: PhantomData<S>,
-}
-
-impl<'d, V, R, S, W> DeserializeSeed<'d> for Join<'_, V, R, S, W>
-where
-    V: From<R>,
-    R: Deserialize<'d>,
-    S: Deserialize<'d>,
-    W: Fn(&str) -> bool,
-{
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'d>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
 }
 
 impl<'d, V, R, S, W> Visitor<'d> for Join<'_, V, R, S, W>

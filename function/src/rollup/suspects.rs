@@ -253,11 +253,11 @@ fn hash(text: &str) -> u32 {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(super) mod tests {
     use super::super::encode;
     use super::*;
 
-    fn request<'a>(
+    pub(in super::super) fn request<'a>(
         second: i64,
         ip_address: &'a str,
         endpoint: &'a str,
