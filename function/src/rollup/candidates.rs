@@ -137,8 +137,6 @@ impl Counts for Candidates {
             known.merge(outline);
         })
     }
-
-    fn settle(&mut self) {}
 }
 
 #[cfg(test)]

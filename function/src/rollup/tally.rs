@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Data, Undecodable};
 
@@ -93,10 +93,10 @@ impl<N: Copy + Ord + Default> Tally<N> {
         counts
     }
 
-    /// Adds what [`Tally::steps`] were written down.
+    /// Adds the [`Tally::steps`] of another one.
     pub fn read<'d>(&mut self, data: &mut Data<'d>, plus: fn(N, N) -> N) -> Result<(), Undecodable>
     where
-        N: Serialize + Deserialize<'d>,
+        N: Deserialize<'d>,
     {
         let mut number = N::default();
         data.each(|(further, count): (N, u64)| {

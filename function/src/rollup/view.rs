@@ -171,7 +171,7 @@ pub trait Counts: Send {
     fn has_longer(&self) -> bool;
     fn add(&mut self, request: &Request<'_>);
     fn read(&mut self, data: Data<'_>) -> Result<(), Undecodable>;
-    fn settle(&mut self);
+    fn settle(&mut self) {}
 }
 
 impl<P: Part + Send> Counts for P {
